@@ -1,0 +1,81 @@
+import { hours, type Millis, minutes, seconds } from './time.ts';
+
+/**
+ * Every duration and count the watchdog decides by, as data: the config may change each, tests shorten them and say so.
+ * Reasons stand beside the numbers; sources are the measurements in docs/ and the published limits of OpenClaw.
+ */
+export interface Policy {
+  /** How often a healthy gateway is looked at. With a retry at once after a miss, a hang opens an incident < 25 s. */
+  readonly tickMs: Millis;
+  /** How often while something is wrong or an action is being watched. */
+  readonly urgentTickMs: Millis;
+  /** A /healthz answer later than this is a miss: 1000 times the measured 2 ms, below the tick. */
+  readonly healthzTimeoutMs: Millis;
+  /** Missed looks in a row before an incident opens (a closed socket or a dead pid opens at once). */
+  readonly missesToOpen: number;
+  /** No repair of a hang before this much silence: a stall under 15 s is never acted on. */
+  readonly hangActMs: Millis;
+  /** Without a second witness a hang is acted on only after this long. */
+  readonly hangActAloneMs: Millis;
+  /** Over how long the second witness watches the gateway's processor time. */
+  readonly witnessMs: Millis;
+  /** A live process that has not listened since its spawn is booting for this long: field boots of 240 s and more. */
+  readonly bootGraceMs: Millis;
+  /** A generation that listened and then refuses connections is draining or restarting for this long. */
+  readonly drainGraceMs: Millis;
+  /** launchd relaunches within its throttle (10 s) plus spawn; a scheduled start later than this gets a kickstart. */
+  readonly relaunchGraceMs: Millis;
+  /** A pended or stopped job is looked at this long before it is kickstarted: launchd may still be in transition. */
+  readonly pendedGraceMs: Millis;
+  /** An unexplained bootout is reloaded after this long: OpenClaw's own updater and doctor unload for seconds. */
+  readonly reloadAfterMs: Millis;
+  /** Booted out again within this window after our reload: somebody means it, leave it down and tell. */
+  readonly reloadWindowMs: Millis;
+  /** Relaunches without one ready moment before a crash loop is told (launchd goes on trying by itself). */
+  readonly crashLoopRuns: number;
+  /** Ready for this long after trouble before anyone says "resolved". */
+  readonly stableMs: Millis;
+  /** Disruptive actions (those that end or start a gateway process) in the short window: OpenClaw silences all
+   *  channels at 3 unclean boots in 5 minutes. */
+  readonly burst: { readonly limit: number; readonly windowMs: Millis };
+  /** Disruptive actions in the long window. */
+  readonly sustained: { readonly limit: number; readonly windowMs: Millis };
+  /** L1 attempts within one incident before the ladder goes on to L4. */
+  readonly restartAttempts: number;
+  /** An action without an outcome after this long is given up on (a kickstart -k may take ExitTimeOut and more). */
+  readonly actionDeadlineMs: Millis;
+  /** A look this much later than planned means sleep or a starved machine: discard the failure run. */
+  readonly gapMs: Millis;
+  /** After a gap nothing counts as failure for this long: network and sockets need time. */
+  readonly wakeGraceMs: Millis;
+  /** When nothing can be told for this long while nothing answers, the operator is told so. */
+  readonly unknownTellMs: Millis;
+  /** Default length of `immune pause`. */
+  readonly pauseMs: Millis;
+}
+
+export const defaultPolicy: Policy = {
+  tickMs: seconds(10),
+  urgentTickMs: seconds(2),
+  healthzTimeoutMs: seconds(3),
+  missesToOpen: 2,
+  hangActMs: seconds(20),
+  hangActAloneMs: seconds(60),
+  witnessMs: seconds(5),
+  bootGraceMs: minutes(10),
+  drainGraceMs: minutes(2),
+  relaunchGraceMs: seconds(60),
+  pendedGraceMs: seconds(15),
+  reloadAfterMs: seconds(60),
+  reloadWindowMs: hours(1),
+  crashLoopRuns: 4,
+  stableMs: seconds(60),
+  burst: { limit: 2, windowMs: minutes(5) },
+  sustained: { limit: 6, windowMs: hours(6) },
+  restartAttempts: 2,
+  actionDeadlineMs: minutes(2),
+  gapMs: seconds(30),
+  wakeGraceMs: seconds(30),
+  unknownTellMs: minutes(5),
+  pauseMs: minutes(30),
+};
