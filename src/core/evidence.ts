@@ -56,7 +56,12 @@ export type ListenerEvidence =
   | { readonly kind: 'ours'; readonly pid: number; readonly addresses: readonly string[] }
   /** A gateway of this state directory that the service manager did not start. */
   | { readonly kind: 'orphan'; readonly pid: number; readonly command: string }
-  | { readonly kind: 'foreign'; readonly pid: number | null; readonly command: string; readonly uid: number | null }
+  | {
+      readonly kind: 'foreign';
+      readonly pid: number | null;
+      readonly command: string;
+      readonly uid: number | null;
+    }
   | { readonly kind: 'unknown'; readonly because: string };
 
 /** The process the service manager names. */
@@ -77,7 +82,12 @@ export type ProcessEvidence =
 /** The second witness of a hang: what the gateway's process did with the processor over a few seconds. */
 export type WitnessEvidence =
   | { readonly kind: 'unread' }
-  | { readonly kind: 'idle' | 'pinned' | 'working'; readonly pid: number; readonly cpuMs: number; readonly overMs: number }
+  | {
+      readonly kind: 'idle' | 'pinned' | 'working';
+      readonly pid: number;
+      readonly cpuMs: number;
+      readonly overMs: number;
+    }
   | { readonly kind: 'unknown'; readonly because: string };
 
 /** The newest line of OpenClaw's `gateway-restart.log` that says somebody meant the gateway to be down. */
@@ -120,7 +130,7 @@ export interface Evidence {
   readonly at: Instant;
   /** Time between this look and the previous one beyond what was planned: sleep, suspension, a starved machine. */
   readonly gapMs: Millis;
-  readonly service: ServiceState;
+  readonly service: ServiceState | { readonly kind: 'unread' };
   readonly disabled: Disabled;
   /** Whether the gateway's plist exists: without it, "not loaded" means "not installed". */
   readonly plist: 'present' | 'missing' | 'unread';

@@ -33,6 +33,8 @@ export interface Policy {
   readonly reloadWindowMs: Millis;
   /** Relaunches without one ready moment before a crash loop is told (launchd goes on trying by itself). */
   readonly crashLoopRuns: number;
+  /** Somebody else on the port is told only after this long: an old gateway may still be letting go of it. */
+  readonly portGraceMs: Millis;
   /** Ready for this long after trouble before anyone says "resolved". */
   readonly stableMs: Millis;
   /** Disruptive actions (those that end or start a gateway process) in the short window: OpenClaw silences all
@@ -69,6 +71,7 @@ export const defaultPolicy: Policy = {
   reloadAfterMs: seconds(60),
   reloadWindowMs: hours(1),
   crashLoopRuns: 4,
+  portGraceMs: seconds(30),
   stableMs: seconds(60),
   burst: { limit: 2, windowMs: minutes(5) },
   sustained: { limit: 6, windowMs: hours(6) },

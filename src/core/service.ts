@@ -12,7 +12,12 @@ export type LastExit =
  * or a permission problem is never "down". "Parked" is not here: it needs OpenClaw's own audit log (see diagnosis).
  */
 export type ServiceState =
-  | { readonly kind: 'running'; readonly pid: number; readonly runs: number | null; readonly lastExit: LastExit | null }
+  | {
+      readonly kind: 'running';
+      readonly pid: number;
+      readonly runs: number | null;
+      readonly lastExit: LastExit | null;
+    }
   /** launchd will start it by itself (throttled, spawning). */
   | { readonly kind: 'scheduled'; readonly runs: number | null; readonly lastExit: LastExit | null }
   /** The job was asked to stop (SIGTERM or SIGKILL sent) and its process is still there. */

@@ -1,0 +1,38 @@
+import type { Policy } from './policy.ts';
+import type { State } from './state.ts';
+import { type Instant, plus } from './time.ts';
+
+export type Budget =
+  | { readonly kind: 'free' }
+  /** The short window is full: waiting helps. */
+  | { readonly kind: 'wait'; readonly until: Instant }
+  /** The long window is full: a person is needed. */
+  | { readonly kind: 'spent'; readonly until: Instant };
+
+/** Whether one more disruptive action fits both windows. A wall clock that stepped back frees nothing: an action
+ *  that lies in the future counts as just made. */
+export function budget(state: State, now: Instant, policy: Policy): Budget {
+  const sustained = full(state, now, policy.sustained);
+  if (sustained !== null) return { kind: 'spent', until: sustained };
+  const burst = full(state, now, policy.burst);
+  if (burst !== null) return { kind: 'wait', until: burst };
+  return { kind: 'free' };
+}
+
+function full(state: State, now: Instant, window: Policy['burst']): Instant | null {
+  const inside = state.spent.filter((entry) => now - entry.at < window.windowMs);
+  const freeing = inside[inside.length - window.limit];
+  return freeing === undefined ? null : plus(freeing.at, window.windowMs);
+}
+
+/** Drops what no window can see any more, so that the state stays small for years. */
+export function forget(state: State, now: Instant, policy: Policy): State {
+  const longest = Math.max(policy.burst.windowMs, policy.sustained.windowMs);
+  const keep = (at: Instant, length: number): boolean => now - at < length;
+  return {
+    ...state,
+    spent: state.spent.filter((entry) => keep(entry.at, longest)),
+    reloads: state.reloads.filter((at) => keep(at, policy.reloadWindowMs)),
+    unparks: state.unparks.filter((at) => keep(at, policy.reloadWindowMs)),
+  };
+}

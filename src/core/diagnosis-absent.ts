@@ -1,0 +1,171 @@
+import type { Diagnosis, Look } from './look.ts';
+import type { Instant } from './time.ts';
+import { millis } from './time.ts';
+import { spell } from './words.ts';
+
+/** Rows for a gateway job without a process: lost, disabled, parked, pended, stopped, or waiting for its relaunch. */
+export function diagnoseAbsent(look: Look): Diagnosis | null {
+  const { evidence, rules, state } = look;
+  const { policy, label } = rules;
+  const service = evidence.service;
+  switch (service.kind) {
+    case 'not-loaded':
+      return notLoaded(look);
+    case 'pended':
+      return {
+        stance: 'failing',
+        cause: 'pended',
+        because: `launchd holds the start back (${service.reason}); only a kickstart ends that`,
+        step: { kind: 'start', label },
+        opensAfterMs: millis(0),
+        dueAfterMs: policy.pendedGraceMs,
+      };
+    case 'stopped':
+      return {
+        stance: 'failing',
+        cause: 'job-stopped',
+        because: 'the job is loaded but has no process, and nothing is scheduled to start it',
+        step: { kind: 'start', label },
+        opensAfterMs: millis(0),
+        dueAfterMs: policy.pendedGraceMs,
+      };
+    case 'scheduled':
+      if (state.bootsSinceReady >= policy.crashLoopRuns) return crashLoop(look);
+      return {
+        stance: 'failing',
+        cause: 'relaunch-late',
+        because: 'launchd has the next start scheduled and will make it by itself',
+        step: { kind: 'start', label },
+        opensAfterMs: policy.relaunchGraceMs,
+        dueAfterMs: policy.relaunchGraceMs,
+      };
+    case 'stopping':
+      return {
+        stance: 'wait',
+        cause: 'draining',
+        because: 'the gateway was asked to stop and is on its way',
+        opens: false,
+      };
+    case 'unread':
+    case 'running':
+    case 'no-domain':
+    case 'unknown':
+      return null;
+    default:
+      return service satisfies never;
+  }
+}
+
+export function crashLoop({ evidence, state }: Look): Diagnosis {
+  const service = evidence.service;
+  const exit = service.kind === 'scheduled' || service.kind === 'running' ? service.lastExit : null;
+  const how =
+    exit?.kind === 'code'
+      ? ` (last exit code ${exit.code})`
+      : exit?.kind === 'signal'
+        ? ` (last ended by ${exit.name})`
+        : '';
+  return {
+    stance: 'untouchable',
+    cause: 'crash-loop',
+    because: `the gateway was started ${state.bootsSinceReady} times without becoming ready${how}; another restart would not help, its log says why`,
+    dueAfterMs: millis(0),
+  };
+}
+
+function notLoaded(look: Look): Diagnosis {
+  const { evidence, state, now, rules } = look;
+  const { policy, label } = rules;
+  const { audit, disabled } = evidence;
+  if (evidence.plist === 'missing') {
+    return {
+      stance: 'hands-off',
+      cause: 'not-installed',
+      because: 'the gateway has no LaunchAgent on this machine: run "openclaw gateway install"',
+    };
+  }
+  if (audit.kind === 'park' && countsAfterReady(look, audit.at)) return parked(look);
+  if (disabled === 'disabled') {
+    return {
+      stance: 'hands-off',
+      cause: 'disabled-by-operator',
+      because: 'stopped by you: the job is disabled; "openclaw gateway start" brings it back',
+      endsIncident: true,
+    };
+  }
+  if (audit.kind === 'stop' && countsAfterReady(look, audit.at)) {
+    return {
+      stance: 'hands-off',
+      cause: 'stopped-by-operator',
+      because: 'stopped by you ("openclaw gateway stop"); "openclaw gateway start" brings it back',
+      endsIncident: true,
+    };
+  }
+  if (audit.kind === 'unknown' || disabled === 'unknown') {
+    const why = audit.kind === 'unknown' ? audit.because : 'the list of disabled jobs could not be read';
+    return {
+      stance: 'unknown',
+      cause: 'unknown',
+      because: `the job is not loaded, and whether somebody meant that cannot be told: ${why}`,
+    };
+  }
+  const lastReload = state.reloads[state.reloads.length - 1];
+  if (lastReload !== undefined && now - lastReload < policy.reloadWindowMs && state.bootsSinceReload > 0) {
+    return {
+      stance: 'untouchable',
+      cause: 'unloaded-again',
+      because: `the job was unloaded again within ${spell(policy.reloadWindowMs)} of our reload: somebody means it, so it is left down; "openclaw gateway start" brings it back`,
+      dueAfterMs: policy.pendedGraceMs,
+    };
+  }
+  return {
+    stance: 'failing',
+    cause: 'unloaded',
+    because: 'the job is not loaded, though nobody stopped or disabled it and its plist is there',
+    step: { kind: 'reload', label },
+    opensAfterMs: millis(policy.reloadAfterMs / 2),
+    dueAfterMs: policy.reloadAfterMs,
+  };
+}
+
+function parked(look: Look): Diagnosis {
+  const { evidence, state, now, rules } = look;
+  const lastUnpark = state.unparks[state.unparks.length - 1];
+  if (lastUnpark !== undefined && now - lastUnpark < rules.policy.reloadWindowMs) {
+    return {
+      stance: 'untouchable',
+      cause: 'parked-again',
+      because:
+        'OpenClaw parked itself again after our start: its cause is still there; "openclaw gateway status --deep" says more',
+      dueAfterMs: rules.policy.pendedGraceMs,
+    };
+  }
+  const cause = evidence.parkCause;
+  if (cause.kind === 'gone') {
+    return {
+      stance: 'failing',
+      cause: 'parked',
+      because: 'OpenClaw parked itself (disabled and unloaded its own job), and what made it do so is gone',
+      step: { kind: 'unpark', label: rules.label },
+      opensAfterMs: millis(0),
+      dueAfterMs: rules.policy.pendedGraceMs,
+    };
+  }
+  const why =
+    cause.kind === 'present' || cause.kind === 'unknown'
+      ? cause.because
+      : 'its cause has not been looked at yet';
+  return {
+    stance: 'untouchable',
+    cause: 'parked-cause-present',
+    because: `OpenClaw parked itself (disabled and unloaded its own job): ${why}`,
+    dueAfterMs: rules.policy.pendedGraceMs,
+  };
+}
+
+/** A stop or park line counts only if it is newer than the last generation seen ready. Both are the system's time. */
+function countsAfterReady({ state }: Look, at: Instant): boolean {
+  const ready = state.lastReady;
+  if (ready === null) return true;
+  return at >= (ready.startedAt ?? ready.firstSeenAt);
+}

@@ -1,0 +1,165 @@
+import { crashLoop } from './diagnosis-absent.ts';
+import type { Diagnosis, Look } from './look.ts';
+import type { ActionStep, Generation } from './state.ts';
+import { type Instant, millis } from './time.ts';
+import { spell } from './words.ts';
+
+/** Rows for a gateway job that has a process which does not serve. */
+export function diagnoseRunning(look: Look): Diagnosis | null {
+  const { evidence, state, rules } = look;
+  const { service, listener, process } = evidence;
+  if (service.kind !== 'running') return null;
+  if (process.kind === 'gone') return gone(look, service.pid);
+  if (listener.kind === 'foreign') {
+    return {
+      stance: 'untouchable',
+      cause: 'port-foreign',
+      because: `the gateway's port is held by ${listener.command || 'another program'}${listener.pid === null ? '' : ` (pid ${listener.pid})`}, which is not the gateway; the gateway waits for it, so a restart would not help`,
+      dueAfterMs: rules.policy.portGraceMs,
+    };
+  }
+  if (listener.kind === 'orphan') {
+    return {
+      stance: 'untouchable',
+      cause: 'port-orphan',
+      because: `a gateway that the service manager did not start (pid ${listener.pid}) holds the port`,
+      dueAfterMs: rules.policy.portGraceMs,
+    };
+  }
+  const generation = state.generation;
+  const everReady = generation !== null && generation.readyAt !== null;
+  if (!everReady && bootAge(look, generation) < rules.policy.bootGraceMs) return booting(look, generation);
+  return unresponsive(look);
+}
+
+function gone({ state }: Look, pid: number): Diagnosis {
+  return {
+    stance: 'wait',
+    cause: 'crashed',
+    because: `process ${pid} is gone; launchd relaunches it by itself`,
+    opens: state.lastReady?.pid === pid,
+  };
+}
+
+/** Since the spawn by the system's clock, or since we first saw it by ours: whichever proves more. */
+function bootAge({ evidence, now }: Look, generation: Generation | null): number {
+  const bySystem = evidence.process.kind === 'alive' ? evidence.at - evidence.process.startedAt : 0;
+  const bySight = generation === null ? 0 : now - generation.firstSeenAt;
+  return Math.max(bySystem, bySight);
+}
+
+function booting(look: Look, generation: Generation | null): Diagnosis {
+  const { state, rules } = look;
+  if (state.bootsSinceReady >= rules.policy.crashLoopRuns && look.evidence.healthz.kind !== 'timeout') {
+    return crashLoop(look);
+  }
+  const age = bootAge(look, generation);
+  const usual = median(state.bootTimes);
+  const slow = usual !== null && age > 2 * usual;
+  return {
+    stance: 'wait',
+    cause: 'booting',
+    because: `the gateway has been starting for ${spell(age)}${usual === null ? '' : ` (usually ${spell(usual)})`}${slow ? ': slower than usual' : ''}; left alone for up to ${spell(rules.policy.bootGraceMs)}`,
+    opens: false,
+  };
+}
+
+function median(values: readonly number[]): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? null;
+}
+
+function unresponsive(look: Look): Diagnosis {
+  const { evidence, state, rules } = look;
+  const { healthz, listener, socket } = evidence;
+  const { policy } = rules;
+  switch (healthz.kind) {
+    case 'timeout':
+      return silent(look, healthz.sentAt);
+    case 'refused':
+    case 'reset':
+      if (
+        socket.kind === 'closed' &&
+        socket.shutdown !== null &&
+        look.now - socket.shutdown.at < policy.drainGraceMs
+      ) {
+        return {
+          stance: 'wait',
+          cause: 'draining',
+          because: `the gateway said "${socket.shutdown.reason}" and closes its connections`,
+          opens: false,
+        };
+      }
+      if (state.generation?.readyAt === null && listener.kind !== 'ours') {
+        return {
+          stance: 'failing',
+          cause: 'boot-stalled',
+          because: `the gateway's process has lived for more than ${spell(policy.bootGraceMs)} without listening`,
+          step: restart(look),
+          opensAfterMs: millis(0),
+          dueAfterMs: policy.pendedGraceMs,
+        };
+      }
+      return {
+        stance: 'failing',
+        cause: 'listener-lost',
+        because: 'the gateway was serving, its process is alive, and it no longer accepts connections',
+        step: restart(look),
+        opensAfterMs: millis(policy.drainGraceMs / 4),
+        dueAfterMs: policy.drainGraceMs,
+      };
+    case 'foreign':
+    case 'unreachable':
+    case 'error':
+      return {
+        stance: 'unknown',
+        cause: 'unknown',
+        because: `the probe of /healthz proves nothing: ${healthz.because}`,
+      };
+    case 'live':
+      return {
+        stance: 'unknown',
+        cause: 'unknown',
+        because: 'somebody answers as a gateway, but it is not proven ours',
+      };
+    default:
+      return healthz satisfies never;
+  }
+}
+
+/** No answer from a process that has served: frozen or blocked, unless the held socket says that its loop turns. */
+function silent(look: Look, sentAt: Instant): Diagnosis {
+  const { evidence, rules, state } = look;
+  const { socket, witness } = evidence;
+  const began = state.failing?.cause === 'hung' ? state.failing.since : sentAt;
+  if (socket.kind === 'open' && socket.silentSince === null && socket.lastHeardAt > began) {
+    return {
+      stance: 'unknown',
+      cause: 'unknown',
+      because: '/healthz does not answer, but the held connection does: the event loop turns',
+    };
+  }
+  const agrees = witness.kind === 'idle' || witness.kind === 'pinned';
+  const seen =
+    witness.kind === 'idle'
+      ? `; over ${spell(witness.overMs)} its process used almost no processor time: frozen`
+      : witness.kind === 'pinned'
+        ? `; over ${spell(witness.overMs)} its process used a whole processor: its event loop is blocked`
+        : '';
+  return {
+    stance: 'failing',
+    cause: 'hung',
+    because: `the gateway's process is alive but answers nothing${seen}`,
+    step: restart(look),
+    since: sentAt,
+    opensAfterMs: millis(0),
+    dueAfterMs: agrees ? rules.policy.hangActMs : rules.policy.hangActAloneMs,
+  };
+}
+
+/** A restart names the one process it may end; without a proven identity there is no restart. */
+function restart({ evidence, rules }: Look): ActionStep | null {
+  if (evidence.process.kind !== 'alive') return null;
+  const { pid, startedAt } = evidence.process;
+  return { kind: 'restart', label: rules.label, expected: { pid, startedAt } };
+}

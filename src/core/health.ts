@@ -1,0 +1,72 @@
+import type { Evidence } from './evidence.ts';
+
+interface Readiness {
+  readonly ready: boolean;
+  readonly because: string;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Whether our gateway serves: liveness by exact /healthz, identity by the authenticated socket or by the listener.
+ * An auth failure, a protocol mismatch or a 503 readiness is a note, never "down".
+ */
+export function readiness(evidence: Evidence): Readiness {
+  const { healthz, socket, listener } = evidence;
+  if (healthz.kind !== 'live') return { ready: false, because: 'not live', notes: [] };
+  if (socket.kind === 'open') {
+    return {
+      ready: true,
+      because: 'the gateway answers and the held connection is accepted',
+      notes: notesOf(evidence),
+    };
+  }
+  switch (listener.kind) {
+    case 'foreign':
+      return { ready: false, because: 'another program answers on the port', notes: [] };
+    case 'ours':
+      return {
+        ready: true,
+        because: `the gateway answers and process ${listener.pid} of its job listens`,
+        notes: notesOf(evidence),
+      };
+    case 'orphan':
+      return {
+        ready: true,
+        because: `a gateway of this state directory answers, but the service manager did not start it (pid ${listener.pid})`,
+        notes: [
+          ...notesOf(evidence),
+          `served by process ${listener.pid}, which the service manager does not supervise`,
+        ],
+      };
+    case 'none':
+    case 'unread':
+    case 'unknown':
+      return {
+        ready: true,
+        because: 'the gateway answers',
+        notes: [...notesOf(evidence), 'who listens on the port could not be determined'],
+      };
+    default:
+      return listener satisfies never;
+  }
+}
+
+function notesOf({ socket, readiness: readyz, rpc }: Evidence): readonly string[] {
+  const notes: string[] = [];
+  if (socket.kind === 'auth-failed') {
+    notes.push(
+      `auth mismatch: the gateway refused the token in its own config (${socket.because}); watching by /healthz`,
+    );
+  }
+  if (socket.kind === 'protocol-mismatch') {
+    notes.push(`protocol mismatch: ${socket.because}; watching by /healthz`);
+  }
+  if (socket.kind === 'not-tried') notes.push(`watching by /healthz only: ${socket.because}`);
+  if (socket.kind === 'open' && socket.suspension !== null && socket.suspension !== 'accepting') {
+    notes.push(`the gateway's host asked it to suspend (${socket.suspension})`);
+  }
+  if (readyz.kind === 'not-ready')
+    notes.push(`readiness 503: ${readyz.failing.join(', ') || 'no reason given'}`);
+  if (rpc.kind === 'failed') notes.push(`the health request failed: ${rpc.because}`);
+  return notes;
+}

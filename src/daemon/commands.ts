@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../core/time.ts';
+import { millis } from '../core/time.ts';
+import { ensurePrivateDirectory, readIfExists, writeDurable } from '../system/durable-file.ts';
+
+/** What an operator can ask of the running daemon, as a file renamed into `state/commands/`. */
+export type Request =
+  | { readonly kind: 'pause'; readonly forMs: number | null; readonly by: string }
+  | { readonly kind: 'resume'; readonly by: string }
+  /** One deep probe now. */
+  | { readonly kind: 'check'; readonly by: string };
+
+export interface Answer {
+  readonly ok: boolean;
+  readonly text: string;
+}
+
+const maxBytes = 65_536;
+/** More files than this in the folder is not an operator; the rest waits for the next look. */
+const maxRequests = 32;
+/** An answer nobody fetched is removed after this. */
+const staleMs = 3_600_000;
+const pollMs = millis(100);
+
+const directoryIn = (stateDir: string): string => join(stateDir, 'commands');
+const requestName = /^[a-z0-9-]+\.json$/;
+
+/** CLI side: leaves a request and waits for its answer; null when nobody answered in time (it is taken back). */
+export async function sendRequest(
+  stateDir: string,
+  request: Request,
+  wait: { readonly clock: Clock; readonly timeoutMs: number },
+): Promise<Answer | null> {
+  const directory = directoryIn(stateDir);
+  const id = `c${randomBytes(8).toString('hex')}`;
+  const prepared = await ensurePrivateDirectory(directory);
+  if (prepared.kind === 'failed') return { ok: false, text: prepared.because };
+  const path = join(directory, `${id}.json`);
+  const written = await writeDurable(path, JSON.stringify(request), { mode: 0o600 });
+  if (written.kind === 'failed') return { ok: false, text: written.because };
+  const answerPath = join(directory, `${id}.answer`);
+  const deadline = wait.clock.elapsed() + wait.timeoutMs;
+  while (wait.clock.elapsed() < deadline) {
+    const answer = await readIfExists(answerPath, maxBytes);
+    if (answer.kind === 'read') {
+      await unlink(answerPath);
+      return JSON.parse(answer.bytes.toString('utf8')) as Answer;
+    }
+    await wait.clock.sleep(pollMs);
+  }
+  // Nobody took it: a request that is carried out hours later would surprise.
+  await unlink(path).catch(() => undefined);
+  return null;
+}
+
+/** Daemon side: takes every waiting request, oldest first. A file that is no request is answered and removed. */
+export async function takeRequests(
+  stateDir: string,
+  carryOut: (request: Request) => Promise<Answer>,
+): Promise<void> {
+  const directory = directoryIn(stateDir);
+  const names = (await readdir(directory)).filter((name) => requestName.test(name)).sort();
+  for (const name of names.slice(0, maxRequests)) {
+    const path = join(directory, name);
+    const read = await readIfExists(path, maxBytes);
+    // Removed before it is carried out: after a crash a command is lost, never done twice.
+    await unlink(path).catch(() => undefined);
+    if (read.kind === 'missing') continue;
+    const request = read.kind === 'read' ? parseRequest(read.bytes.toString('utf8')) : null;
+    const answer =
+      request === null
+        ? { ok: false, text: 'this file is not a command the daemon knows' }
+        : await carryOut(request);
+    const id = name.slice(0, -'.json'.length);
+    await writeDurable(join(directory, `${id}.answer`), JSON.stringify(answer), { mode: 0o600 });
+  }
+}
+
+/** Removes answers that nobody fetched. */
+export async function sweepAnswers(stateDir: string, nowMs: number): Promise<void> {
+  const directory = directoryIn(stateDir);
+  for (const name of await readdir(directory)) {
+    if (!name.endsWith('.answer')) continue;
+    const path = join(directory, name);
+    const made = await stat(path).catch(() => null);
+    if (made !== null && nowMs - made.mtimeMs > staleMs) await unlink(path).catch(() => undefined);
+  }
+}
+
+export const commandsDirectory = directoryIn;
+
+function parseRequest(text: string): Request | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Not JSON is simply not a request.
+    return null;
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  const kind = 'kind' in value ? value.kind : null;
+  const by = 'by' in value && typeof value.by === 'string' ? value.by.slice(0, 200) : 'unknown';
+  switch (kind) {
+    case 'pause': {
+      const forMs = 'forMs' in value ? value.forMs : null;
+      if (forMs !== null && (typeof forMs !== 'number' || !Number.isFinite(forMs) || forMs <= 0)) return null;
+      return { kind, forMs, by };
+    }
+    case 'resume':
+    case 'check':
+      return { kind, by };
+    default:
+      return null;
+  }
+}
