@@ -1,4 +1,4 @@
-import { type Decision, decision, pausedText, suspend } from './decision.ts';
+import { type Decision, decision, inDoubt, pausedText, suspend } from './decision.ts';
 import type { Evidence } from './evidence.ts';
 import type { Rules } from './look.ts';
 import { respond } from './respond.ts';
@@ -51,11 +51,15 @@ function finished(state: State, actionId: string, outcome: ActionOutcome): Decis
   }
 }
 
-/** An action that changed nothing costs nothing. */
+/** An action that changed nothing costs nothing, but it is counted: refusing for ever must end somewhere too. */
 function refund(state: State, actionId: string): State {
   const incident = state.incident;
+  const announced = state.spent.find((entry) => entry.actionId === actionId)?.at;
   return {
     ...state,
+    refusals: state.refusals + 1,
+    reloads: state.reloads.filter((at) => at !== announced),
+    unparks: state.unparks.filter((at) => at !== announced),
     spent: state.spent.filter((entry) => entry.actionId !== actionId),
     incident:
       incident === null
@@ -79,7 +83,7 @@ function commanded(state: State, command: Command, now: Instant): Decision {
     case 'pause': {
       const pause = { since: now, until: command.until, because: command.because };
       const paused: State = { ...state, pause };
-      if (state.phase.kind === 'repairing') return decision(paused);
+      if (state.phase.kind === 'repairing' || inDoubt(state)) return decision(paused);
       return decision(suspend(paused, 'paused', pausedText(paused, now)));
     }
     case 'resume': {

@@ -25,6 +25,11 @@ export function suspend(
   return { ...state, phase: { kind: 'suspended', cause }, failing: null, unknownSince: null, because };
 }
 
+/** In doubt about ourselves nothing is decided until a person says "resume". */
+export function inDoubt({ phase }: State): boolean {
+  return phase.kind === 'suspended' && (phase.cause === 'journal-in-doubt' || phase.cause === 'own-fault');
+}
+
 export function pausedText({ pause }: State, now: Instant): string {
   if (pause === null || pause.until === null) return 'paused until "immune resume"';
   return `paused for another ${spellUntil(pause.until, now)}; "immune resume" ends it`;

@@ -1,3 +1,4 @@
+import { portHeld } from './diagnosis-port.ts';
 import type { Diagnosis, Look } from './look.ts';
 import type { Instant } from './time.ts';
 import { millis } from './time.ts';
@@ -41,10 +42,10 @@ export function diagnoseAbsent(look: Look): Diagnosis | null {
       };
     case 'stopping':
       return {
-        stance: 'wait',
+        stance: 'untouchable',
         cause: 'draining',
         because: 'the gateway was asked to stop and is on its way',
-        opens: false,
+        dueAfterMs: policy.drainGraceMs,
       };
     case 'unread':
     case 'running':
@@ -101,7 +102,7 @@ function notLoaded(look: Look): Diagnosis {
       endsIncident: true,
     };
   }
-  if (audit.kind === 'unknown' || disabled === 'unknown') {
+  if (audit.kind === 'unknown' || disabled === 'unknown' || disabled === 'unread') {
     const why = audit.kind === 'unknown' ? audit.because : 'the list of disabled jobs could not be read';
     return {
       stance: 'unknown',
@@ -110,7 +111,9 @@ function notLoaded(look: Look): Diagnosis {
     };
   }
   const lastReload = state.reloads[state.reloads.length - 1];
-  if (lastReload !== undefined && now - lastReload < policy.reloadWindowMs && state.bootsSinceReload > 0) {
+  const again =
+    lastReload !== undefined && now - lastReload < policy.reloadWindowMs && state.bootsSinceReload > 0;
+  if (again || state.leftDown) {
     return {
       stance: 'untouchable',
       cause: 'unloaded-again',
@@ -118,6 +121,8 @@ function notLoaded(look: Look): Diagnosis {
       dueAfterMs: policy.pendedGraceMs,
     };
   }
+  const held = portHeld(look);
+  if (held !== null) return held;
   return {
     stance: 'failing',
     cause: 'unloaded',

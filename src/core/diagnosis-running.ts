@@ -7,25 +7,9 @@ import { spell } from './words.ts';
 /** Rows for a gateway job that has a process which does not serve. */
 export function diagnoseRunning(look: Look): Diagnosis | null {
   const { evidence, state, rules } = look;
-  const { service, listener, process } = evidence;
+  const { service, process } = evidence;
   if (service.kind !== 'running') return null;
   if (process.kind === 'gone') return gone(look, service.pid);
-  if (listener.kind === 'foreign') {
-    return {
-      stance: 'untouchable',
-      cause: 'port-foreign',
-      because: `the gateway's port is held by ${listener.command || 'another program'}${listener.pid === null ? '' : ` (pid ${listener.pid})`}, which is not the gateway; the gateway waits for it, so a restart would not help`,
-      dueAfterMs: rules.policy.portGraceMs,
-    };
-  }
-  if (listener.kind === 'orphan') {
-    return {
-      stance: 'untouchable',
-      cause: 'port-orphan',
-      because: `a gateway that the service manager did not start (pid ${listener.pid}) holds the port`,
-      dueAfterMs: rules.policy.portGraceMs,
-    };
-  }
   const generation = state.generation;
   const everReady = generation !== null && generation.readyAt !== null;
   if (!everReady && bootAge(look, generation) < rules.policy.bootGraceMs) return booting(look, generation);
@@ -41,11 +25,16 @@ function gone({ state }: Look, pid: number): Diagnosis {
   };
 }
 
-/** Since the spawn by the system's clock, or since we first saw it by ours: whichever proves more. */
-function bootAge({ evidence, now }: Look, generation: Generation | null): number {
-  const bySystem = evidence.process.kind === 'alive' ? evidence.at - evidence.process.startedAt : 0;
+/**
+ * Since we first saw it, without the time this machine slept. The system's start time speaks only for a process that
+ * listens: before that a step of the wall clock would make a gateway that has just been spawned look stalled.
+ */
+function bootAge({ evidence, state, now }: Look, generation: Generation | null): number {
+  const { process, listener } = evidence;
+  const listens = listener.kind === 'ours' && process.kind === 'alive';
+  const bySystem = listens ? evidence.at - process.startedAt : 0;
   const bySight = generation === null ? 0 : now - generation.firstSeenAt;
-  return Math.max(bySystem, bySight);
+  return Math.max(0, Math.max(bySystem, bySight) - state.asleepMs);
 }
 
 function booting(look: Look, generation: Generation | null): Diagnosis {
@@ -130,7 +119,7 @@ function unresponsive(look: Look): Diagnosis {
 /** No answer from a process that has served: frozen or blocked, unless the held socket says that its loop turns. */
 function silent(look: Look, sentAt: Instant): Diagnosis {
   const { evidence, rules, state } = look;
-  const { socket, witness } = evidence;
+  const { socket, witness, process } = evidence;
   const began = state.failing?.cause === 'hung' ? state.failing.since : sentAt;
   if (socket.kind === 'open' && socket.silentSince === null && socket.lastHeardAt > began) {
     return {
@@ -139,7 +128,8 @@ function silent(look: Look, sentAt: Instant): Diagnosis {
       because: '/healthz does not answer, but the held connection does: the event loop turns',
     };
   }
-  const agrees = witness.kind === 'idle' || witness.kind === 'pinned';
+  const ours = process.kind === 'alive' && 'pid' in witness && witness.pid === process.pid;
+  const agrees = ours && (witness.kind === 'idle' || witness.kind === 'pinned');
   const seen =
     witness.kind === 'idle'
       ? `; over ${spell(witness.overMs)} its process used almost no processor time: frozen`

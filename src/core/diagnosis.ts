@@ -1,7 +1,9 @@
 import { diagnoseAbsent } from './diagnosis-absent.ts';
+import { diagnosePort } from './diagnosis-port.ts';
 import { diagnoseRunning } from './diagnosis-running.ts';
 import { readiness } from './health.ts';
 import type { Diagnosis, Look } from './look.ts';
+import { millis } from './time.ts';
 
 type Row = (look: Look) => Diagnosis | null;
 
@@ -9,14 +11,32 @@ type Row = (look: Look) => Diagnosis | null;
  * The ordered cause table: the first row that claims the look wins. Ready comes first (a gateway that serves is never
  * touched, whatever the service manager says), then what forbids every action, then what is wrong.
  */
-const rows: readonly Row[] = [serving, updating, lostSight, unreadable, diagnoseAbsent, diagnoseRunning];
+const rows: readonly Row[] = [
+  serving,
+  updating,
+  lostSight,
+  unreadable,
+  diagnosePort,
+  diagnoseAbsent,
+  diagnoseRunning,
+];
 
 export function diagnose(look: Look): Diagnosis {
   for (const row of rows) {
     const diagnosis = row(look);
-    if (diagnosis !== null) return diagnosis;
+    if (diagnosis !== null) return sure(diagnosis, look);
   }
   return { stance: 'unknown', cause: 'unknown', because: 'what was seen fits no known cause' };
+}
+
+/** Whether an update is running decides over every repair: where that cannot be told, nothing is done. */
+function sure(diagnosis: Diagnosis, { evidence }: Look): Diagnosis {
+  if (diagnosis.stance !== 'failing' || evidence.update.kind !== 'unknown') return diagnosis;
+  return {
+    stance: 'unknown',
+    cause: 'unknown',
+    because: `${diagnosis.because}; but whether an update is running cannot be told: ${evidence.update.because}`,
+  };
 }
 
 function serving(look: Look): Diagnosis | null {
@@ -39,6 +59,18 @@ function updating({ evidence }: Look): Diagnosis | null {
 function lostSight({ evidence, state }: Look): Diagnosis | null {
   if (evidence.service.kind !== 'unread') return null;
   const { socket, healthz } = evidence;
+  if (healthz.kind === 'timeout') {
+    // Counts as a miss, so that a hang is an incident at the next close look; nothing may be done without that look.
+    return {
+      stance: 'failing',
+      cause: 'hung',
+      because: '/healthz gave no answer in time',
+      step: null,
+      since: healthz.sentAt,
+      opensAfterMs: millis(0),
+      dueAfterMs: millis(Number.MAX_SAFE_INTEGER),
+    };
+  }
   const refused = healthz.kind === 'refused' || healthz.kind === 'reset';
   if (socket.kind === 'closed' && socket.wasOpen && socket.shutdown === null && refused) {
     return {
@@ -70,6 +102,7 @@ function unreadable({ evidence }: Look): Diagnosis | null {
       stance: 'hands-off',
       cause: 'no-domain',
       because: `there is no GUI session for launchd to run the gateway in (${evidence.service.because}): log in at the Mac, or turn on automatic login`,
+      needsPerson: true,
     };
   }
   if (evidence.service.kind === 'unknown') {

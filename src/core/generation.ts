@@ -61,6 +61,7 @@ function current(state: State, evidence: Evidence, now: Instant): State {
     },
     bootsSinceReady: state.bootsSinceReady + 1,
     bootsSinceReload: state.bootsSinceReload + 1,
+    asleepMs: millis(0),
   };
 }
 

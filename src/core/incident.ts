@@ -25,12 +25,18 @@ export function open(state: State, began: Instant, now: Instant): Change {
     outcome: null,
   };
   return {
-    state: { ...state, incident, nextIncident: state.nextIncident + 1 },
+    state: { ...state, incident, refusals: 0, nextIncident: state.nextIncident + 1 },
     notices: [
       { kind: 'opened', at: now, incident: incident.id, text: `incident ${incident.id}: ${state.because}` },
     ],
   };
 }
+
+/** An action is refused when the world changed between the look and the deed: a few in a row are bad luck, more is a
+ *  disagreement between our eyes and our hands that no repetition mends. */
+const refusalsAllowed = 5;
+
+export const tooManyRefusals = (state: State): boolean => state.refusals >= refusalsAllowed;
 
 /** Ends the open incident: `resolved` when the gateway serves again, `closed` when somebody stopped it on purpose. */
 export function close(state: State, kind: 'resolved' | 'closed', now: Instant): Change {
@@ -95,7 +101,8 @@ export function act(
   const { incident } = state;
   if (incident === null || diagnosis.step === null) return null;
   const tried = incident.attempts.filter((attempt) => attempt.cause === diagnosis.cause).length;
-  if (tried >= rules.policy.restartAttempts || budget(state, now, rules.policy).kind !== 'free') return null;
+  if (tried >= rules.policy.restartAttempts || tooManyRefusals(state)) return null;
+  if (budget(state, now, rules.policy).kind !== 'free') return null;
   if (rules.mode === 'observe') {
     const text = `observing only: would ${diagnosis.step.kind} the gateway now, because ${diagnosis.because}`;
     return {

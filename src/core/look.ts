@@ -30,7 +30,11 @@ export type Diagnosis =
   /** The gateway or its service manager is on it: nothing to do. `opens`: an incident all the same. */
   | (Named & { readonly stance: 'wait'; readonly opens: boolean })
   /** Nothing may be done while this holds. */
-  | (Named & { readonly stance: 'hands-off'; readonly endsIncident?: boolean })
+  | (Named & {
+      readonly stance: 'hands-off';
+      readonly endsIncident?: boolean;
+      readonly needsPerson?: boolean;
+    })
   /** Something is wrong and a repair claims it, once it has held for `dueAfterMs`. */
   | (Named & {
       readonly stance: 'failing';

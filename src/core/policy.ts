@@ -46,6 +46,8 @@ export interface Policy {
   readonly restartAttempts: number;
   /** An action without an outcome after this long is given up on (a kickstart -k may take ExitTimeOut and more). */
   readonly actionDeadlineMs: Millis;
+  /** How long the old process may live after `kickstart -k`: OpenClaw's ExitTimeOut of 20 s, and some. */
+  readonly exitWaitMs: Millis;
   /** A look this much later than planned means sleep or a starved machine: discard the failure run. */
   readonly gapMs: Millis;
   /** After a gap nothing counts as failure for this long: network and sockets need time. */
@@ -77,6 +79,7 @@ export const defaultPolicy: Policy = {
   sustained: { limit: 6, windowMs: hours(6) },
   restartAttempts: 2,
   actionDeadlineMs: minutes(2),
+  exitWaitMs: seconds(30),
   gapMs: seconds(30),
   wakeGraceMs: seconds(30),
   unknownTellMs: minutes(5),

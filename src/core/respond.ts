@@ -1,14 +1,18 @@
 import { budget, forget } from './budget.ts';
-import { type Decision, decision, pausedText, suspend } from './decision.ts';
+import { type Decision, decision, inDoubt, pausedText, suspend } from './decision.ts';
 import { diagnose } from './diagnosis.ts';
 import type { Evidence } from './evidence.ts';
 import { noteGeneration } from './generation.ts';
-import { act, close, exhaust, open, tell } from './incident.ts';
+import { act, close, exhaust, open, tell, tooManyRefusals } from './incident.ts';
 import type { Diagnosis, Rules } from './look.ts';
 import type { Notice } from './notice.ts';
-import type { State } from './state.ts';
-import { type Instant, plus, since } from './time.ts';
+import type { Policy } from './policy.ts';
+import type { Cause, State } from './state.ts';
+import { type Instant, instant, millis, plus, seconds, since } from './time.ts';
 import { spell, spellUntil } from './words.ts';
+
+/** A delay below this is ordinary scheduling; a longer one is no part of what the gateway is charged with. */
+const ordinaryDelayMs = seconds(5);
 
 /** Turns one look at the world into the next state, and at most one action. */
 export function respond(before: State, evidence: Evidence, now: Instant, rules: Rules): Decision {
@@ -17,19 +21,24 @@ export function respond(before: State, evidence: Evidence, now: Instant, rules: 
   const overdue =
     seen.phase.kind === 'repairing' && now > plus(seen.phase.action.deadlineAt, policy.actionDeadlineMs);
   // Liveness is held while an action is in flight: its outcome, not a look, ends this phase.
-  if (seen.phase.kind === 'repairing' && !overdue) return decision(seen);
+  if (seen.phase.kind === 'repairing' && !overdue) return decision(slept(seen, evidence, now));
 
+  const held = slept(seen, evidence, now);
+  // An outcome that never came is an action we died in: look anew before anything else is done.
+  const alone: State = overdue ? { ...held, failing: null, phase: { kind: 'starting' } } : held;
   const gapped = evidence.gapMs > policy.gapMs;
-  const state: State = gapped ? { ...seen, failing: null, graceUntil: plus(now, policy.wakeGraceMs) } : seen;
+  const state: State = gapped
+    ? { ...alone, failing: null, graceUntil: plus(now, policy.wakeGraceMs) }
+    : alone;
   const diagnosis = diagnose({ evidence, state, now, rules });
   const notes = diagnosis.stance === 'ready' ? diagnosis.notes : [];
-  const named: State = { ...state, cause: diagnosis.cause, because: diagnosis.because, notes };
+  const leftDown = diagnosis.cause === 'unloaded-again' || (state.leftDown && !isLoaded(evidence));
+  const named: State = { ...state, cause: diagnosis.cause, because: diagnosis.because, notes, leftDown };
 
+  if (inDoubt(state)) return decision({ ...named, phase: state.phase, failing: null });
   if (diagnosis.stance === 'ready') return ready(named, now, rules);
   if (state.pause !== null) return decision(suspend(named, 'paused', pausedText(state, now)));
-  if (state.phase.kind === 'suspended' && state.phase.cause === 'journal-in-doubt')
-    return decision({ ...named, phase: state.phase });
-  if (diagnosis.stance === 'hands-off') return handsOff(named, diagnosis, now);
+  if (diagnosis.stance === 'hands-off') return handsOff(named, diagnosis, now, policy);
   if (diagnosis.stance === 'wait') return wait(named, diagnosis, now);
   if (state.graceUntil !== null && now < state.graceUntil) {
     return decision(
@@ -44,7 +53,7 @@ export function respond(before: State, evidence: Evidence, now: Instant, rules: 
     case 'unknown':
       return unknown(named, now, rules);
     case 'untouchable':
-      return untouchable(named, diagnosis, now);
+      return untouchable(named, diagnosis, now, policy);
     case 'failing':
       return failing(named, diagnosis, now, rules);
     default:
@@ -93,12 +102,24 @@ function wait(named: State, diagnosis: Diagnosis & { stance: 'wait' }, now: Inst
   return decision(opened.state, opened.notices);
 }
 
-function handsOff(named: State, diagnosis: Diagnosis & { stance: 'hands-off' }, now: Instant): Decision {
+function handsOff(
+  named: State,
+  diagnosis: Diagnosis & { stance: 'hands-off' },
+  now: Instant,
+  policy: Policy,
+): Decision {
   const byOperator = diagnosis.endsIncident === true;
   const state: State = {
     ...suspend(named, diagnosis.cause, diagnosis.because),
-    wanted: byOperator ? 'down' : 'up',
+    wanted: byOperator ? 'down' : named.wanted,
   };
+  if (diagnosis.needsPerson === true) {
+    const began = named.unknownSince ?? now;
+    const waiting: State = { ...state, unknownSince: began };
+    if (since(began, now) < policy.unknownTellMs) return decision(waiting);
+    const told = tell(waiting, diagnosis.because, diagnosis.cause, now);
+    return decision(told.state, told.notices);
+  }
   if (!byOperator || state.incident === null) return decision(state);
   const closed = close(state, 'closed', now);
   return decision(closed.state, closed.notices);
@@ -117,8 +138,13 @@ function unknown(named: State, now: Instant, { policy }: Rules): Decision {
   return decision(told.state, told.notices);
 }
 
-function untouchable(named: State, diagnosis: Diagnosis & { stance: 'untouchable' }, now: Instant): Decision {
-  const state = count(named, diagnosis.cause, now);
+function untouchable(
+  named: State,
+  diagnosis: Diagnosis & { stance: 'untouchable' },
+  now: Instant,
+  policy: Policy,
+): Decision {
+  const state = count(named, { cause: diagnosis.cause, at: now, now, policy });
   const held = since(state.failing?.since ?? now, now);
   if (held < diagnosis.dueAfterMs)
     return decision({ ...state, phase: keepExhausted(state, { kind: 'suspect' }) });
@@ -134,7 +160,7 @@ function failing(
   rules: Rules,
 ): Decision {
   const { policy } = rules;
-  const counted = count(named, diagnosis.cause, diagnosis.since ?? now);
+  const counted = count(named, { cause: diagnosis.cause, at: diagnosis.since ?? now, now, policy });
   const began = counted.failing?.since ?? now;
   const misses = counted.failing?.misses ?? 1;
   const held = since(began, now);
@@ -146,13 +172,17 @@ function failing(
   const suspect: State = { ...opened.state, phase: keepExhausted(opened.state, { kind: 'suspect' }) };
   if (held < diagnosis.dueAfterMs || misses < policy.missesToOpen) {
     const left = spell(Math.max(0, diagnosis.dueAfterMs - held));
-    return decision(
-      { ...suspect, because: `${diagnosis.because}; acts in ${left} unless it recovers` },
-      opened.notices,
-    );
+    const because =
+      diagnosis.step === null
+        ? diagnosis.because
+        : `${diagnosis.because}; acts in ${left} unless it recovers`;
+    return decision({ ...suspect, because }, opened.notices);
   }
-  if (suspect.phase.kind === 'exhausted' && suspect.phase.cause === diagnosis.cause)
-    return decision(suspect, opened.notices);
+  // One look at the process that failed proves nothing: only a lasting one is told, and a later proof still counts.
+  if (diagnosis.step === null && held < diagnosis.dueAfterMs + policy.unknownTellMs) {
+    const because = `${diagnosis.because}; which process that is could not be proven yet`;
+    return decision({ ...suspect, because }, opened.notices);
+  }
   const acted = act(suspect, diagnosis, now, rules);
   if (acted !== null) return decision(acted.state, [...opened.notices, ...acted.notices], acted.actions);
   const room = budget(suspect, now, policy);
@@ -165,9 +195,39 @@ function failing(
       ? `${diagnosis.because}; which process that is could not be proven, so nothing was done`
       : room.kind === 'spent'
         ? `${diagnosis.because}; all ${policy.sustained.limit} actions of ${spell(policy.sustained.windowMs)} are used up`
-        : `${diagnosis.because}; ${policy.restartAttempts} attempts did not help`;
+        : `${diagnosis.because}; ${tooManyRefusals(suspect) ? 'the actions were refused' : `${policy.restartAttempts} attempts did not help`}`;
   const given = exhaust(suspect, why, now);
   return decision(given.state, [...opened.notices, ...given.notices]);
+}
+
+/** Time in which this machine slept, or starved us, is neither silence nor booting of the gateway. */
+function slept(state: State, { gapMs }: Evidence, now: Instant): State {
+  if (gapMs <= ordinaryDelayMs) return state;
+  const { failing: run, generation } = state;
+  const seenBefore = generation !== null && generation.firstSeenAt < now;
+  return {
+    ...state,
+    failing: run === null ? null : { ...run, since: instant(Math.min(now, run.since + gapMs)) },
+    asleepMs: seenBefore ? millis(state.asleepMs + gapMs) : state.asleepMs,
+  };
+}
+
+function isLoaded({ service }: Evidence): boolean {
+  switch (service.kind) {
+    case 'running':
+    case 'scheduled':
+    case 'stopping':
+    case 'pended':
+    case 'stopped':
+      return true;
+    case 'not-loaded':
+    case 'unread':
+    case 'no-domain':
+    case 'unknown':
+      return false;
+    default:
+      return service satisfies never;
+  }
 }
 
 function expirePause(state: State, now: Instant): State {
@@ -175,14 +235,27 @@ function expirePause(state: State, now: Instant): State {
   return until !== null && now >= until ? { ...state, pause: null } : state;
 }
 
-function count(state: State, cause: State['cause'], at: Instant): State {
+interface Miss {
+  readonly cause: Cause;
+  /** When it began, as far as this look proves. */
+  readonly at: Instant;
+  readonly now: Instant;
+  readonly policy: Policy;
+}
+
+/** One more look that failed for a cause. Looks far apart, because we were dead or asleep, are no run. */
+function count(state: State, { cause, at, now, policy }: Miss): State {
   const run = state.failing;
-  const same = run !== null && run.cause === cause;
+  const unbroken = run !== null && now - run.seenAt <= Math.max(policy.gapMs, 3 * policy.tickMs);
+  const same = unbroken && run.cause === cause;
   return {
     ...state,
-    unknownSince: null,
+    // A single failing look among unknown ones settles nothing: unknown for long is still told.
+    unknownSince: same ? null : state.unknownSince,
     wanted: 'up',
-    failing: same ? { ...run, misses: run.misses + 1 } : { cause, since: at, misses: 1 },
+    failing: same
+      ? { ...run, seenAt: now, misses: run.misses + 1 }
+      : { cause, since: at, seenAt: now, misses: 1 },
   };
 }
 

@@ -1,5 +1,5 @@
 import type { ProcessIdentity } from './service.ts';
-import type { Instant, Millis } from './time.ts';
+import { type Instant, type Millis, millis } from './time.ts';
 
 /** Every cause the watchdog can name. docs/architecture.md says how each looks and what is done. */
 export type Cause =
@@ -87,11 +87,13 @@ export type Phase =
   | { readonly kind: 'repairing'; readonly action: Action; readonly startedAt: Instant }
   | { readonly kind: 'probation'; readonly since: Instant }
   | { readonly kind: 'exhausted'; readonly cause: Cause }
-  | { readonly kind: 'suspended'; readonly cause: Cause | 'paused' | 'journal-in-doubt' };
+  | { readonly kind: 'suspended'; readonly cause: Cause | 'paused' | 'journal-in-doubt' | 'own-fault' };
 
 export interface Failing {
   readonly cause: Cause;
   readonly since: Instant;
+  /** The newest look that counted. */
+  readonly seenAt: Instant;
   readonly misses: number;
 }
 
@@ -125,6 +127,12 @@ export interface State {
   readonly unparks: readonly Instant[];
   /** Generations seen since our last reload: a reload that took, and was then undone by somebody. */
   readonly bootsSinceReload: number;
+  /** Somebody unloaded the job again soon after our reload: it stays down until somebody else loads it. */
+  readonly leftDown: boolean;
+  /** Sleep and starvation since the generation was first seen: no boot makes progress in it. */
+  readonly asleepMs: Millis;
+  /** Actions of the open incident that were refused: each is free, but they end somewhere. */
+  readonly refusals: number;
   readonly pause: Pause | null;
   /** Conditions already told, so that each is told once. */
   readonly told: readonly string[];
@@ -152,6 +160,9 @@ export const initialState: State = {
   reloads: [],
   unparks: [],
   bootsSinceReload: 0,
+  leftDown: false,
+  asleepMs: millis(0),
+  refusals: 0,
   pause: null,
   told: [],
   bootTimes: [],

@@ -1,0 +1,31 @@
+import type { Notice } from '../core/notice.ts';
+import type { State } from '../core/state.ts';
+import { type FileOutcome, writeDurable } from '../system/durable-file.ts';
+
+/**
+ * The local L4 alert: one file that always tells whether the operator is needed, why, and what to type. Written only
+ * when a notice says so; it is no log (the journal and watchdog.log are).
+ */
+export async function writeAlertFile(
+  path: string,
+  state: State,
+  notices: readonly Notice[],
+): Promise<FileOutcome | null> {
+  if (!notices.some((notice) => notice.kind !== 'opened' && notice.kind !== 'action')) return null;
+  return writeDurable(path, renderAlert(state, notices), { mode: 0o600 });
+}
+
+export function renderAlert(state: State, notices: readonly Notice[]): string {
+  const open = state.incident;
+  const needed = open?.exhaustedAt != null || state.told.length > 0;
+  const lines = [needed ? '# openclaw-immune needs you' : '# openclaw-immune: nothing needs you', ''];
+  if (open !== null) {
+    lines.push(`- Open incident ${open.id} since ${stamp(open.openedAt)}: ${open.because}`);
+    lines.push(`- Actions made: ${open.attempts.length}`);
+  }
+  for (const notice of notices) lines.push(`- ${stamp(notice.at)} ${notice.kind}: ${notice.text}`);
+  lines.push('', `Now: ${state.because}`, '', 'Next: `immune status`, `immune logs -n 50`', '');
+  return lines.join('\n');
+}
+
+const stamp = (at: number): string => new Date(at).toISOString();

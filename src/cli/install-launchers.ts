@@ -1,0 +1,38 @@
+/** Beyond this a "word" is no path or option of ours but a mistake. */
+const longestWord = 4_096;
+
+/**
+ * One word for `sh`, whatever it contains: inside single quotes nothing is special, and a single quote itself is
+ * written as '\''. NUL cannot be in a path or an argument at all.
+ */
+export function quoteForShell(word: string): string {
+  if (word.includes('\0') || word.length > longestWord) {
+    throw new Error(`cannot be written as a word of a shell script: ${word.length} characters`);
+  }
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+export interface Launcher {
+  readonly title: string;
+  readonly dataDir: string;
+  readonly logsDir: string;
+  /** argv of the program to become; element 0 is an absolute path. */
+  readonly command: readonly string[];
+}
+
+/** Fills the launcher template. Every value is quoted, so a home with spaces, quotes or umlauts stays one word. */
+export function renderLauncher(template: string, launcher: Launcher): string {
+  const values: Readonly<Record<string, string>> = {
+    TITLE: launcher.title,
+    DATA: quoteForShell(launcher.dataDir),
+    LOGS: quoteForShell(launcher.logsDir),
+    COMMAND: launcher.command.map(quoteForShell).join(' '),
+  };
+  // One pass over the template: a value that looks like a placeholder is left as it is.
+  return template.replace(/@([A-Z]+)@/g, (placeholder, name: string) => {
+    const value = values[name];
+    if (value === undefined)
+      throw new Error(`the launcher template asks for ${placeholder}, which nobody gives`);
+    return value;
+  });
+}

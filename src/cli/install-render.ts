@@ -1,0 +1,78 @@
+import { labelOf } from './install-names.ts';
+import { type Step, stagedFile } from './install-steps.ts';
+
+export interface LaunchctlWords {
+  readonly launchctl: string;
+  readonly uid: number;
+}
+
+const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
+const column = (word: string): string => word.padEnd(8);
+
+/** A command as a person would type it: only words that need it are quoted. Never run through a shell. */
+function renderCommand(argv: readonly string[]): string {
+  return argv
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(' ');
+}
+
+/** The lines of one step: every file and every command. */
+export function renderStep(step: Step, words: LaunchctlWords): readonly string[] {
+  const run = (...argv: string[]): string => `${column('run')}${renderCommand(argv)}`;
+  const target = (label: string): string => `gui/${words.uid}/${label}`;
+  const start = (label: string, heartbeat: string | null): string[] =>
+    heartbeat === null
+      ? [run(words.launchctl, 'print', target(label))]
+      : [
+          run(words.launchctl, 'kickstart', target(label)),
+          run(words.launchctl, 'print', target(label)),
+          `${column('wait')}for a lasting process and its heartbeat ${heartbeat}`,
+        ];
+  switch (step.kind) {
+    case 'directory':
+      return [`${column('make')}${step.path}  (${octal(step.mode)}; ${step.why})`];
+    case 'copy':
+      return [
+        `${column('copy')}${step.from}`,
+        `${column('  to')}${step.path}  (${octal(step.mode)}; ${step.why})`,
+        run(...step.smoke.map((word) => (word === stagedFile ? step.path : word))),
+      ];
+    case 'write':
+      return [
+        `${column('write')}${step.path}  (${octal(step.mode)}, ${Buffer.byteLength(step.text)} bytes; ${step.why})`,
+        ...(step.lint === null ? [] : [run(...step.lint)]),
+      ];
+    case 'link':
+      return [`${column('link')}${step.path} -> ${step.target}  (${step.why})`];
+    case 'remove':
+      return [`${column('remove')}${step.path}  (${step.why})`];
+    case 'unload':
+      return [
+        `${run(words.launchctl, 'bootout', target(step.label))}  (and wait until it is gone; ${step.why})`,
+      ];
+    case 'enable':
+      return [`${run(words.launchctl, 'enable', target(step.label))}  (${step.why})`];
+    case 'load':
+      return [
+        `${run(words.launchctl, 'enable', target(step.label))}  (${step.why})`,
+        run(words.launchctl, 'bootout', target(step.label)),
+        run(words.launchctl, 'bootstrap', `gui/${words.uid}`, step.plistPath),
+        ...start(step.label, step.heartbeat),
+      ];
+    case 'confirm':
+      return [
+        `${run(words.launchctl, 'enable', target(step.label))}  (${step.why})`,
+        ...start(step.label, step.heartbeat),
+      ];
+    default:
+      return step satisfies never;
+  }
+}
+
+/** The whole plan, for `--dry-run`. */
+export function renderPlan(steps: readonly Step[], words: LaunchctlWords): readonly string[] {
+  return steps.flatMap((step) => renderStep(step, words).map((line) => `  ${line}`));
+}
+
+/** How to start a job by hand: the one documented manual trigger. */
+export const manualTrigger = (uid: number): string => `launchctl kickstart gui/${uid}/${labelOf('watchdog')}`;

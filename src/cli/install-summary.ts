@@ -1,0 +1,32 @@
+import { delimiter, dirname, join } from 'node:path';
+import type { Ground } from './install-context.ts';
+import { manualTrigger } from './install-render.ts';
+import type { Target } from './install-target.ts';
+
+/** The short summary at the end: what is there now, where to look, what to type next. */
+export function lastWords(request: {
+  readonly target: Target;
+  readonly ground: Ground;
+  readonly uid: number;
+  readonly mode: 'act' | 'observe';
+  readonly path: string | undefined;
+}): readonly string[] {
+  const { target, ground, uid, mode } = request;
+  const { link } = target;
+  const onPath = (request.path ?? '').split(delimiter).includes(dirname(link.path));
+  const command = onPath ? 'immune' : link.target;
+  const guard =
+    mode === 'act' ? 'It guards the gateway now.' : 'It only observes: it decides and tells, and never acts.';
+  return [
+    `Installed; the watchdog runs and the other jobs are loaded. ${guard}`,
+    `  log       ${join(ground.paths.logs, 'watchdog.log')}`,
+    `  settings  ${ground.paths.config}`,
+    '  macOS may show "Background Items Added": that is openclaw-immune, leave it on in Login Items.',
+    'Next:',
+    `  ${command.includes(' ') ? `'${command.replaceAll("'", "'\\''")}'` : command} status`,
+    `  ${manualTrigger(uid)}`,
+    ...(onPath
+      ? []
+      : [`  (${dirname(link.path)} is not on your PATH; with it there, "immune status" is enough)`]),
+  ];
+}

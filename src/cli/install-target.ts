@@ -1,0 +1,160 @@
+import { basename, dirname, join } from 'node:path';
+import type { Paths } from '../config/paths.ts';
+import { buildPlist } from '../system/launchd/plist.ts';
+import { renderLauncher } from './install-launchers.ts';
+import { allJobs, commandOf, definitionOf, type JobName, labelOf, launcherOf } from './install-names.ts';
+import { stagedFile } from './install-steps.ts';
+
+export interface WantedCopy {
+  readonly from: string;
+  readonly path: string;
+  readonly mode: number;
+  readonly smoke: readonly string[];
+  readonly why: string;
+}
+
+export interface WantedText {
+  readonly path: string;
+  readonly text: string;
+  readonly mode: number;
+  readonly lint: readonly string[] | null;
+  readonly why: string;
+  /** The operator's own file: written once, never again. */
+  readonly onlyOnce: boolean;
+}
+
+export interface WantedJob {
+  readonly job: JobName;
+  readonly label: string;
+  readonly plist: WantedText;
+  readonly heartbeat: string | null;
+  readonly log: string;
+}
+
+/** Everything that is there after an installation. */
+export interface Target {
+  readonly directories: readonly { readonly path: string; readonly mode: number; readonly why: string }[];
+  readonly runtime: WantedCopy;
+  readonly app: WantedCopy;
+  readonly texts: readonly WantedText[];
+  readonly config: WantedText;
+  readonly link: { readonly path: string; readonly target: string; readonly why: string };
+  readonly jobs: readonly WantedJob[];
+}
+
+export interface TargetRequest {
+  readonly home: string;
+  readonly paths: Paths;
+  readonly bundle: string;
+  /** The launcher template's text; the installed copy keeps it to be able to install itself again. */
+  readonly launcherTemplate: string;
+  readonly node: { readonly path: string; readonly version: string };
+  readonly configText: string;
+  readonly plutil: string | null;
+}
+
+const templateName = 'launcher.sh.template';
+
+export function describeTarget(request: TargetRequest): Target {
+  const { paths } = request;
+  const node = join(paths.runtime, `node-${request.node.version}`, 'node');
+  const app = join(paths.app, 'immune.mjs');
+  const templates = join(paths.app, 'launchd');
+  const ours = (path: string, why: string) => ({ path, mode: 0o700, why });
+  const launcher = (name: string, title: string, command: readonly string[]): WantedText =>
+    text(
+      join(paths.bin, name),
+      renderLauncher(request.launcherTemplate, { title, dataDir: paths.data, logsDir: paths.logs, command }),
+      { mode: 0o700, why: title },
+    );
+  return {
+    directories: [
+      ours(paths.data, 'all of ours but the logs'),
+      ours(paths.runtime, 'our own copies of Node'),
+      ours(dirname(node), 'this version of Node'),
+      ours(paths.app, 'the program'),
+      ours(templates, 'its templates'),
+      ours(paths.bin, 'what launchd and you start'),
+      ours(paths.state, 'what the watchdog remembers'),
+      ours(paths.logs, 'shown by Console.app'),
+      { path: paths.launchAgents, mode: 0o755, why: 'where launchd looks at login' },
+      { path: dirname(paths.link), mode: 0o755, why: 'for the command' },
+    ],
+    runtime: {
+      from: request.node.path,
+      path: node,
+      mode: 0o700,
+      smoke: [stagedFile, '--version'],
+      why: 'the watchdog must not depend on a Node somebody may upgrade or remove',
+    },
+    app: {
+      from: request.bundle,
+      path: app,
+      mode: 0o600,
+      smoke: [node, stagedFile, '--version'],
+      why: 'the program, one file',
+    },
+    texts: [
+      text(join(templates, templateName), request.launcherTemplate, { mode: 0o600, why: 'to install again' }),
+      launcher('immune', 'The command of openclaw-immune', [node, app]),
+      ...allJobs.map((job) => {
+        const { title, flags, words } = commandOf(job);
+        return launcher(launcherOf(job), title, [node, ...flags, app, ...words]);
+      }),
+    ],
+    config: {
+      ...text(paths.config, request.configText, {
+        mode: 0o600,
+        why: 'your settings, with a comment at each',
+      }),
+      onlyOnce: true,
+    },
+    link: { path: paths.link, target: immuneLink(paths), why: 'the command "immune"' },
+    jobs: allJobs.map((job) => wantedJob(job, request)),
+  };
+}
+
+function text(
+  path: string,
+  content: string,
+  rest: { readonly mode: number; readonly why: string },
+): WantedText {
+  return { path, text: content, mode: rest.mode, lint: null, why: rest.why, onlyOnce: false };
+}
+
+function wantedJob(job: JobName, request: TargetRequest): WantedJob {
+  const { home, paths, plutil } = request;
+  const label = labelOf(job);
+  const definition = definitionOf(job, { home, dataDir: paths.data, logsDir: paths.logs });
+  const path = plistPathOf(paths, job);
+  const plist: WantedText = {
+    // launchd refuses a plist others may write to; reading it tells nothing, so it is like every other one there.
+    ...text(path, buildPlist(definition), { mode: 0o644, why: `LaunchAgent ${label}` }),
+    lint: plutil === null ? null : [plutil, '-lint', path],
+  };
+  const heartbeat = job === 'watchdog' ? join(paths.state, 'status.json') : null;
+  return { job, label, plist, heartbeat, log: definition.standardErrorPath ?? paths.logs };
+}
+
+/** Where the link on the operator's PATH leads. */
+export const immuneLink = (paths: Paths): string => join(paths.bin, 'immune');
+
+export const plistPathOf = (paths: Paths, job: JobName): string =>
+  join(paths.launchAgents, `${labelOf(job)}.plist`);
+
+/** Where an installation finds its own parts: a checkout, or an installed copy installing itself again. */
+export interface Source {
+  readonly bundle: string;
+  readonly template: string;
+}
+
+/** `entry` is the program now running: `app/immune.mjs` when installed, `dist/immune.mjs` or `src/main.ts` in a checkout. */
+export function sourceOf(entry: string): Source {
+  const folder = dirname(entry);
+  if (basename(folder) === 'app') return { bundle: entry, template: join(folder, 'launchd', templateName) };
+  const checkout = dirname(folder);
+  return {
+    bundle: join(checkout, 'dist', 'immune.mjs'),
+    template: join(checkout, 'launchd', templateName),
+  };
+}

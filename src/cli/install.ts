@@ -1,0 +1,146 @@
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { loadSettings } from '../config/settings.ts';
+import { UserError } from '../core/errors.ts';
+import { readIfExists } from '../system/durable-file.ts';
+import { managerName } from '../system/launchd/door.ts';
+import { configFor, configNotes } from './install-config.ts';
+import { exists, type Ground, type InstallerDeps, standGround } from './install-context.ts';
+import { findGateway, renderConfig } from './install-gateway.ts';
+import { observeTarget } from './install-observe.ts';
+import { type PlanOutcome, performPlan } from './install-perform.ts';
+import { type Observed, planInstall } from './install-plan.ts';
+import { renderPlan, renderStep } from './install-render.ts';
+import type { Step } from './install-steps.ts';
+import { lastWords } from './install-summary.ts';
+import { describeTarget, type Source, sourceOf } from './install-target.ts';
+
+export interface InstallOptions {
+  readonly dryRun: boolean;
+  readonly observe: boolean;
+}
+
+/** `immune install`. Answers the exit code; refusals and failures are UserErrors. */
+export async function runInstall(options: InstallOptions, deps: InstallerDeps): Promise<number> {
+  const ground = await standGround('install', deps, options);
+  const source = sourceOf(deps.entry);
+  await requireSource(source, options.dryRun);
+  const { settings } = configFor(await loadSettings(ground.paths.config, readIfExists));
+  const gateway = await findGateway(ground, { env: deps.env, known: settings?.gateway ?? null });
+  const target = describeTarget({
+    home: ground.home,
+    paths: ground.paths,
+    bundle: source.bundle,
+    launcherTemplate: await readFile(source.template, 'utf8'),
+    node: deps.node,
+    configText: renderConfig(ground, gateway, options.observe ? 'observe' : 'act'),
+    plutil: ground.tools.plutil,
+  });
+  const observed = await observeTarget(target, ground.service.manager);
+  const notes = [
+    ...ground.notes,
+    ...(options.dryRun ? [] : refuseWithoutLaunchd(observed, deps.uid)),
+    ...(await sessionNotes(ground, deps)),
+    ...(settings === null
+      ? []
+      : await configNotes(settings, {
+          observe: options.observe,
+          tools: ground.tools,
+          path: ground.paths.config,
+        })),
+    ...(observed.link === 'foreign'
+      ? [
+          `${target.link.path} exists and is not ours, so it stays as it is; the command is ${target.link.target}`,
+        ]
+      : []),
+  ];
+  const steps = planInstall(target, observed);
+  const words = { launchctl: ground.tools.launchctl, uid: deps.uid };
+  gateway.lines.forEach(deps.say);
+  for (const note of notes) deps.say(`  note     ${note}`);
+  if (options.dryRun) {
+    deps.say('Would do, in this order; nothing has been changed:');
+    renderPlan(steps, words).forEach(deps.say);
+    return 0;
+  }
+  const outcome = await performPlan(steps, {
+    run: deps.run,
+    service: ground.service,
+    about: (step) => deps.say(`  ${renderStep(step, words)[0] ?? ''}`),
+  });
+  if (outcome.kind === 'failed') throw installFailed(outcome, ground, deps.uid);
+  const mode = settings?.mode ?? (options.observe ? 'observe' : 'act');
+  lastWords({ target, ground, uid: deps.uid, mode, path: deps.env['PATH'] }).forEach(deps.say);
+  return 0;
+}
+
+async function requireSource(source: Source, dryRun: boolean): Promise<void> {
+  const wanted = dryRun ? [source.template] : [source.template, source.bundle];
+  for (const path of wanted) {
+    if (await exists(path)) continue;
+    throw new UserError('source', `there is nothing to install from: ${path} is missing`, {
+      hint: 'in a checkout: ./install.sh',
+      exitCode: 4,
+    });
+  }
+}
+
+/** Without a launchd that answers for this user nothing could be loaded, so nothing is begun. */
+function refuseWithoutLaunchd(observed: Observed, uid: number): readonly string[] {
+  for (const { state } of observed.jobs.values()) {
+    if (state.kind === 'no-domain') {
+      throw new UserError('no-domain', `nothing has been installed: ${state.because}`, {
+        hint: 'log in on the Mac itself (or switch on automatic login) and run this again in a Terminal there',
+        exitCode: 4,
+      });
+    }
+    if (state.kind === 'unknown') {
+      throw new UserError('launchd', `nothing has been installed: ${state.because}`, {
+        hint: `launchctl print gui/${uid}`,
+        exitCode: 4,
+      });
+    }
+  }
+  return [];
+}
+
+async function sessionNotes(ground: Ground, deps: InstallerDeps): Promise<readonly string[]> {
+  const session = await managerName({ launchctl: ground.tools.launchctl, run: deps.run });
+  if (session === 'Aqua') return [];
+  return [
+    `this is not a desktop session (launchctl managername: ${session}). Jobs loaded from here may not be started again by launchd after they end; run this once more in a Terminal on the Mac's own screen`,
+  ];
+}
+
+function installFailed(
+  outcome: Extract<PlanOutcome, { kind: 'failed' }>,
+  ground: Ground,
+  uid: number,
+): UserError {
+  const rest =
+    outcome.left.length === 0
+      ? 'Everything is back as it was before.'
+      : `Put back, but not all of it: ${outcome.left.join(' ')}`;
+  return new UserError('install', `the installation failed: ${outcome.because} ${rest}`, {
+    hint: nextCommand(outcome.step, ground, uid),
+    exitCode: 3,
+  });
+}
+
+function nextCommand(step: Step, ground: Ground, uid: number): string {
+  switch (step.kind) {
+    case 'directory':
+    case 'copy':
+    case 'write':
+    case 'link':
+    case 'remove':
+      return `ls -ld '${dirname(step.path)}' (it must belong to you), df -h '${ground.home}', then install again`;
+    case 'unload':
+    case 'load':
+    case 'confirm':
+    case 'enable':
+      return `launchctl print gui/${uid}/${step.label}, mend what it shows, then install again`;
+    default:
+      return step satisfies never;
+  }
+}

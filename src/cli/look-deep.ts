@@ -1,0 +1,55 @@
+import type { Evidence } from '../core/evidence.ts';
+import { millis } from '../core/time.ts';
+import { sightGateway } from '../daemon/gateway-sight.ts';
+import { createEyes, type EyesParts, lookAtListener } from '../probes/eyes.ts';
+import { createGatewayLink } from '../probes/gateway-link.ts';
+import { observe } from '../probes/observe.ts';
+import type { Context } from './context.ts';
+import { launchdOf, openWorkshop } from './workshop.ts';
+
+/** How long the held connection may take to be accepted before the look is taken without it. */
+const connectWithinMs = 6_000;
+const pollMs = millis(50);
+
+/** One deep look from this process, for when no daemon answers. */
+export async function lookDeepOnce(context: Context): Promise<Evidence> {
+  const shop = await openWorkshop(context, 'the check');
+  const { settings } = shop.live.current();
+  const { clock, uid } = context;
+  const parts: EyesParts = {
+    clock,
+    manager: launchdOf(settings, context),
+    processes: shop.processes,
+    tools: settings.tools,
+    uid,
+    label: settings.gateway.label,
+    plist: settings.gateway.plist,
+    witnessMs: () => settings.policy.witnessMs,
+    files: () => sightGateway(settings, uid).files,
+  };
+  const link = createGatewayLink({
+    clock,
+    inputs: () => sightGateway(settings, uid).inputs,
+    override: { host: settings.gateway.host, port: settings.gateway.port },
+    healthzTimeoutMs: settings.policy.healthzTimeoutMs,
+    onEvent: () => undefined,
+    log: () => undefined,
+    listener: (endpoint) => lookAtListener(parts, endpoint),
+    onSecret: shop.registerSecret,
+  });
+  try {
+    link.refresh();
+    const deadline = clock.elapsed() + connectWithinMs;
+    while (link.client.evidence().kind === 'connecting' && clock.elapsed() < deadline)
+      await clock.sleep(pollMs);
+    return await observe(createEyes(parts, link), {
+      depth: 'deep',
+      gapMs: millis(0),
+      previous: null,
+      knownPid: null,
+    });
+  } finally {
+    link.close();
+    shop.log.close();
+  }
+}

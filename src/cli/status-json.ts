@@ -1,0 +1,81 @@
+import type { Incident } from '../core/state.ts';
+import type { Instant } from '../core/time.ts';
+import { notesOf } from './render-status.ts';
+import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from './status-view.ts';
+import { adviceOf, budgetUse } from './status-words.ts';
+
+const iso = (at: Instant | null | undefined): string | null =>
+  at === null || at === undefined ? null : new Date(at).toISOString();
+
+/** `immune status --json`: every key is always there, null where nothing is known. Times are ISO 8601, lengths ms. */
+export function statusJson(facts: StatusFacts): Readonly<Record<string, unknown>> {
+  const status = facts.file.kind === 'read' ? facts.file.status : null;
+  const gateway = gatewayOf(facts);
+  const used = budgetUse(facts);
+  const { burst, sustained } = facts.policy;
+  return {
+    version: 1,
+    at: iso(facts.now),
+    exitCode: statusExitCode(facts),
+    gateway: {
+      verdict: gateway.verdict,
+      summary: gateway.summary,
+      because: gateway.because,
+      since: iso(gateway.since),
+      pid: gateway.pid,
+      openclaw: status?.gateway.version ?? null,
+      url: facts.url,
+      auth: status?.gateway.auth ?? null,
+      healthz: facts.healthz.kind,
+      cause: status?.state.cause ?? null,
+      wanted: status?.state.wanted ?? null,
+      notes: notesOf(facts),
+    },
+    launchd: {
+      gateway: { label: facts.gatewayJob.label, ...facts.gatewayJob.state },
+      watchdog: { label: facts.watchdogJob.label, ...facts.watchdogJob.state },
+    },
+    watchdog: {
+      state: watchdogOf(facts).kind,
+      pid: status?.pid ?? null,
+      startedAt: iso(status?.startedAt),
+      heartbeatAt: iso(status?.at),
+      heartbeatAgeMs: status === null ? null : Math.max(0, facts.now - status.at),
+      mode: status?.mode ?? null,
+      phase: status?.state.phase.kind ?? null,
+      paused: status === null ? null : status.state.pause !== null,
+      pausedUntil: iso(status?.state.pause?.until),
+      settingsProblem:
+        status?.settingsProblem ?? (facts.settings.kind === 'problem' ? facts.settings.text : null),
+      shortened: status?.shortened ?? [],
+    },
+    incident: incidentJson(status?.state.incident ?? null),
+    lastIncident: incidentJson(status?.state.lastIncident ?? null),
+    budget: {
+      burst: { used: used.burst, ...burst },
+      sustained: { used: used.sustained, ...sustained },
+    },
+    next: {
+      deepProbe: iso(status?.nextDeepProbeAt),
+      snapshot: iso(status?.nextSnapshotAt),
+      archive: iso(status?.nextArchiveAt),
+    },
+    lastDeepProbe: iso(status?.lastDeepProbeAt),
+    do: adviceOf(facts),
+  };
+}
+
+function incidentJson(incident: Incident | null): unknown {
+  if (incident === null) return null;
+  return {
+    id: incident.id,
+    cause: incident.cause,
+    because: incident.because,
+    openedAt: iso(incident.openedAt),
+    exhaustedAt: iso(incident.exhaustedAt),
+    servingAt: iso(incident.servingAt),
+    closedAt: iso(incident.closedAt),
+    outcome: incident.outcome,
+    actions: incident.attempts.length,
+  };
+}

@@ -1,0 +1,147 @@
+import type { LastExit } from '../core/service.ts';
+import type { Incident } from '../core/state.ts';
+import { type Instant, since } from '../core/time.ts';
+import { spell, spellUntil } from '../core/words.ts';
+import { kickstartCommand } from './daemon-process.ts';
+import { gatewayOf, type StatusFacts, watchdogOf } from './status-view.ts';
+
+/** `2026-11-22 08:01:02`, in the reader's own time zone. */
+export function clockTime(at: Instant): string {
+  const date = new Date(at);
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+const two = (value: number): string => String(value).padStart(2, '0');
+
+export const ago = (at: Instant, now: Instant): string => `${spell(since(at, now))} ago`;
+
+export function jobWords(state: StatusFacts['gatewayJob']['state']): string {
+  switch (state.kind) {
+    case 'running':
+      return `running, process ${state.pid}`;
+    case 'scheduled':
+      return `about to be started by launchd${exitWords(state.lastExit)}`;
+    case 'stopping':
+      return state.pid === null ? 'stopping' : `stopping, process ${state.pid}`;
+    case 'pended':
+      return `held back by launchd (${state.reason}); only a kickstart starts it`;
+    case 'stopped':
+      return `loaded, without a process${exitWords(state.lastExit)}`;
+    case 'not-loaded':
+      return 'not loaded';
+    case 'no-domain':
+      return 'no GUI session';
+    case 'unknown':
+      return `unknown: ${state.because}`;
+    case 'unread':
+      return `not asked: ${state.because}`;
+    default:
+      return state satisfies never;
+  }
+}
+
+function exitWords(exit: LastExit | null): string {
+  if (exit === null || exit.kind === 'never') return '';
+  switch (exit.kind) {
+    case 'code':
+      return `, last exit code ${exit.code}`;
+    case 'signal':
+      return `, last ended by ${exit.name}`;
+    case 'other':
+      return `, last exit ${exit.text}`;
+    default:
+      return exit satisfies never;
+  }
+}
+
+export function watchdogWords(facts: StatusFacts): string {
+  const view = watchdogOf(facts);
+  switch (view.kind) {
+    case 'never':
+      return facts.settings.kind === 'missing' ? 'not installed' : 'not running: it has never run here';
+    case 'unreadable':
+      return `unknown: ${view.because}`;
+    case 'alive':
+    case 'stale':
+    case 'dead':
+      break;
+    default:
+      return view satisfies never;
+  }
+  if (facts.file.kind !== 'read') return view.kind;
+  const { pid, at, startedAt, mode, state } = facts.file.status;
+  if (view.kind === 'dead') return `not running; its last heartbeat was ${ago(at, facts.now)}`;
+  const stuck = view.kind === 'stale' ? 'stuck: process lives, its loop does not turn; ' : '';
+  const does = mode === 'observe' ? 'observing only' : 'acting';
+  const pause = state.pause === null ? '' : `, ${pauseWords(state.pause.until, facts.now)}`;
+  return `${stuck}alive since ${clockTime(startedAt)}, process ${pid}, heartbeat ${ago(at, facts.now)}, ${does}${pause}`;
+}
+
+function pauseWords(until: Instant | null, now: Instant): string {
+  if (until === null) return 'paused until "immune resume"';
+  return `paused until ${clockTime(until)} (${spellUntil(until, now)})`;
+}
+
+export function incidentWords(incident: Incident, now: Instant): readonly string[] {
+  const tried = incident.attempts.length;
+  const actions = `${tried} action${tried === 1 ? '' : 's'}`;
+  const state =
+    incident.closedAt !== null
+      ? `ended ${ago(incident.closedAt, now)}`
+      : incident.exhaustedAt !== null
+        ? `open since ${clockTime(incident.openedAt)}, ${actions}, needs you`
+        : `open since ${clockTime(incident.openedAt)}, ${actions}`;
+  return [
+    `${incident.id} (${incident.cause}) ${state}`,
+    `because: ${incident.because}`,
+    ...(incident.outcome === null ? [] : [`outcome: ${incident.outcome}`]),
+  ];
+}
+
+/** How much of a window's budget is used, by the watchdog's own count. */
+export function budgetUse(facts: StatusFacts): {
+  readonly burst: number;
+  readonly sustained: number;
+} {
+  const spent = facts.file.kind === 'read' ? facts.file.status.state.spent : [];
+  const within = (length: number): number => spent.filter(({ at }) => facts.now - at < length).length;
+  return {
+    burst: within(facts.policy.burst.windowMs),
+    sustained: within(facts.policy.sustained.windowMs),
+  };
+}
+
+export function dueWords(at: Instant | null, now: Instant): string | null {
+  if (at === null) return null;
+  return at <= now ? 'due now' : `in ${spellUntil(at, now)}`;
+}
+
+/** The next thing to type or do, if anything: whole sentences, most important first. */
+export function adviceOf(facts: StatusFacts): readonly string[] {
+  const advice: string[] = [];
+  const { watchdogJob, gatewayJob, uid, settings } = facts;
+  const watchdog = watchdogOf(facts);
+  const noSession = watchdogJob.state.kind === 'no-domain' || gatewayJob.state.kind === 'no-domain';
+  if (noSession || gatewayOf(facts).verdict === 'no-gui-session') {
+    advice.push(
+      'Nobody is logged in at the screen of this Mac, so launchd can run neither the gateway nor the watchdog: log in there once, or turn on automatic login.',
+    );
+  }
+  if (watchdog.kind === 'stale')
+    advice.push(`Restart the watchdog: ${kickstartCommand(uid, { kill: true })}`);
+  if (watchdog.kind === 'dead' || watchdog.kind === 'never') {
+    if (settings.kind === 'missing') advice.push('Install it: ./install.sh');
+    else if (watchdogJob.state.kind === 'unread')
+      advice.push('Start the watchdog: immune daemon --foreground');
+    else if (watchdogJob.state.kind === 'not-loaded') {
+      advice.push(`Load the watchdog: launchctl bootstrap gui/${uid} ${quoted(facts.watchdogPlist)}`);
+      advice.push(`Then start it: ${kickstartCommand(uid, { kill: false })}`);
+    } else if (!noSession) advice.push(`Start the watchdog: ${kickstartCommand(uid, { kill: false })}`);
+  }
+  return advice;
+}
+
+/** A path as a shell takes it. */
+const quoted = (path: string): string =>
+  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

@@ -1,0 +1,87 @@
+import { lstat } from 'node:fs/promises';
+import { UserError } from '../core/errors.ts';
+import { type InstallerDeps, standGround } from './install-context.ts';
+import { isLoaded } from './install-load.ts';
+import { allJobs, labelOf } from './install-names.ts';
+import { observeLink } from './install-observe.ts';
+import { performAll } from './install-perform.ts';
+import { renderPlan, renderStep } from './install-render.ts';
+import { immuneLink } from './install-target.ts';
+import { kept, notPurged, planUninstall, removable } from './uninstall-plan.ts';
+
+/** `immune uninstall`. Answers the exit code; refusals are UserErrors. */
+export async function runUninstall(
+  options: { readonly purge: boolean; readonly dryRun: boolean },
+  deps: InstallerDeps,
+): Promise<number> {
+  const { say } = deps;
+  const ground = await standGround('uninstall', deps, options);
+  const { paths, tools, service } = ground;
+  const loaded = new Set<string>();
+  const disabled = new Set<string>();
+  for (const label of allJobs.map(labelOf)) {
+    const state = await service.manager.read(label);
+    // A launchd that does not answer would be left with jobs whose program is gone.
+    if (state.kind === 'unknown') {
+      throw new UserError('launchd', `nothing has been removed: ${state.because}`, {
+        hint: `${tools.launchctl} print gui/${deps.uid}/${label}`,
+        exitCode: 3,
+      });
+    }
+    if (isLoaded(state)) loaded.add(label);
+    if ((await service.manager.readDisabled(label)) === 'disabled') disabled.add(label);
+  }
+  const present = new Set<string>();
+  for (const { path } of removable(paths, options.purge)) if (await isThere(path)) present.add(path);
+  const link = await observeLink(paths.link, immuneLink(paths));
+  const steps = planUninstall({
+    paths,
+    purge: options.purge,
+    link,
+    exists: (path) => present.has(path),
+    loaded,
+    disabled,
+  });
+
+  const words = { launchctl: tools.launchctl, uid: deps.uid };
+  ground.notes.forEach(say);
+  if (options.dryRun) {
+    say(steps.length === 0 ? 'Nothing is installed.' : 'Would do, in this order; nothing has been changed:');
+    renderPlan(steps, words).forEach(say);
+    return 0;
+  }
+  const problems = await performAll(steps, {
+    run: deps.run,
+    service,
+    about: (step) => say(`  ${renderStep(step, words)[0] ?? ''}`),
+  });
+  if (problems.length > 0) {
+    throw new UserError('uninstall', `not everything could be removed: ${problems.join(' ')}`, {
+      hint: 'mend that, then again: immune uninstall (or ./install.sh --uninstall)',
+      exitCode: 3,
+    });
+  }
+  say(
+    steps.length === 0 ? 'Nothing is installed.' : 'openclaw-immune is removed; the gateway was not touched.',
+  );
+  if (link === 'foreign') say(`${paths.link} is not ours and stays.`);
+  if (options.purge) {
+    for (const path of notPurged(paths))
+      say(`${path} was not removed, because it is not named after us; remove it by hand.`);
+  } else if (await isThere(paths.data)) {
+    say('These stay (--purge would remove them too):');
+    for (const path of kept(paths)) say(`  ${path}`);
+  }
+  return 0;
+}
+
+/** Of the name itself: a symbolic link that leads nowhere is there too. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch {
+    // Whatever the reason, there is nothing we could remove.
+    return false;
+  }
+}

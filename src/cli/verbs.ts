@@ -1,0 +1,106 @@
+/** One option of a verb. `value` names what follows it; without one it is a switch. */
+export interface OptionSpec {
+  readonly name: string;
+  readonly short?: string;
+  readonly value?: string;
+  readonly words: string;
+}
+
+export interface VerbSpec {
+  readonly name: string;
+  /** One line for the list of verbs; null keeps a verb that only LaunchAgents use out of it. */
+  readonly summary: string | null;
+  readonly options: readonly OptionSpec[];
+  /** The one word that may follow, in the form help shows it. */
+  readonly argument: string | null;
+  /** What help says below the usage, one line each. */
+  readonly more: readonly string[];
+}
+
+const json: OptionSpec = { name: 'json', words: 'one JSON object with stable keys' };
+const dryRun: OptionSpec = { name: 'dry-run', words: 'print every file and command, change nothing' };
+
+/** Every verb, its options and its words: what is parsed is what help shows. */
+export const verbs = [
+  {
+    name: 'status',
+    summary: 'how the gateway and the watchdog are, and why',
+    options: [json, { name: 'watch', short: 'w', words: 'look again every second until Ctrl-C' }],
+    argument: null,
+    more: [
+      'Works with the watchdog and the gateway up or down; sends no secret.',
+      'Exit code 0: the gateway serves and is watched; 3: one of the two is not so.',
+    ],
+  },
+  {
+    name: 'check',
+    summary: 'one deep probe now: service, listener, connection, health request',
+    options: [json],
+    argument: null,
+    more: [
+      'The running watchdog makes the probe; without one it is made here.',
+      'Exit code 0: everything answered as it should; 3: something did not.',
+    ],
+  },
+  {
+    name: 'pause',
+    summary: 'watch on, but touch nothing for a while',
+    options: [],
+    argument: '[length]',
+    more: [
+      'The length is like 30m, 2h or 1h30m; without one it is pauseMs of the config, 30m unless changed.',
+    ],
+  },
+  { name: 'resume', summary: 'end a pause now', options: [], argument: null, more: [] },
+  {
+    name: 'logs',
+    summary: 'the last lines of watchdog.log',
+    options: [
+      { name: 'follow', short: 'f', words: 'go on with new lines until Ctrl-C, across rotation' },
+      {
+        name: 'lines',
+        short: 'n',
+        value: 'N',
+        words: 'how many lines to begin with (default 40, at most 10000)',
+      },
+    ],
+    argument: null,
+    more: [],
+  },
+  {
+    name: 'daemon',
+    summary: 'the watchdog itself',
+    options: [
+      { name: 'foreground', words: 'run in this terminal; it never goes into the background by itself' },
+    ],
+    argument: null,
+    more: ['launchd runs this. By hand it serves machines without launchd; Ctrl-C ends it.'],
+  },
+  {
+    name: 'install',
+    summary: 'install, start and verify (what install.sh calls)',
+    options: [dryRun, { name: 'observe', words: 'a watchdog that decides and tells, and never acts' }],
+    argument: null,
+    more: [],
+  },
+  {
+    name: 'uninstall',
+    summary: 'remove it and leave the gateway as it is',
+    options: [dryRun, { name: 'purge', words: 'remove settings, journal, snapshots and archives too' }],
+    argument: null,
+    more: [],
+  },
+  {
+    name: 'job',
+    summary: null,
+    options: [],
+    argument: 'snapshot|archive|sentinel',
+    more: ['The work of one LaunchAgent. By hand: launchctl kickstart gui/$UID/org.openclaw-immune.<job>'],
+  },
+] as const satisfies readonly VerbSpec[];
+
+export type VerbName = (typeof verbs)[number]['name'];
+
+/** Jobs may be named without the word "job" before them. */
+export const jobNames = ['snapshot', 'archive', 'sentinel'] as const;
+export type CommandJob = (typeof jobNames)[number];

@@ -1,0 +1,27 @@
+import { checkReport, renderCheck } from '../core/check-report.ts';
+import { type Clock, millis, plus } from '../core/time.ts';
+import { spell } from '../core/words.ts';
+import type { Answer, Request } from './commands.ts';
+import type { Loop } from './loop.ts';
+
+/** What the daemon does with one request of the operator, and what it answers. */
+export async function carryOut(request: Request, loop: Loop, clock: Clock): Promise<Answer> {
+  switch (request.kind) {
+    case 'pause': {
+      const until = request.forMs === null ? null : plus(clock.now(), millis(request.forMs));
+      const because = `Paused by ${request.by}${request.forMs === null ? '' : ` for ${spell(request.forMs)}`}`;
+      await loop.command({ kind: 'pause', until, because }, because);
+      const length = request.forMs === null ? 'until "immune resume"' : `for ${spell(request.forMs)}`;
+      return { ok: true, text: `paused ${length}: the watchdog looks on, and does nothing` };
+    }
+    case 'resume':
+      await loop.command({ kind: 'resume' }, `Resumed by ${request.by}`);
+      return { ok: true, text: 'resumed' };
+    case 'check': {
+      const report = checkReport(await loop.deepen());
+      return { ok: report.ok, text: renderCheck(report.lines) };
+    }
+    default:
+      return request satisfies never;
+  }
+}

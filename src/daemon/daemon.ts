@@ -1,0 +1,268 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { writeAlertFile } from '../alerts/alert-file.ts';
+import type { Paths } from '../config/paths.ts';
+import type { Settings } from '../config/settings.ts';
+import { decide } from '../core/decide.ts';
+import type { Rules } from '../core/look.ts';
+import { defaultPolicy, type Policy } from '../core/policy.ts';
+import { initialState, type State } from '../core/state.ts';
+import type { Clock } from '../core/time.ts';
+import { createEyes, type EyesParts, lookAtListener } from '../probes/eyes.ts';
+import { createGatewayLink } from '../probes/gateway-link.ts';
+import { observe } from '../probes/observe.ts';
+import { perform } from '../repairs/perform.ts';
+import { ensurePrivateDirectory } from '../system/durable-file.ts';
+import type { Log } from '../system/log.ts';
+import type { Processes } from '../system/process.ts';
+import type { ServiceManager } from '../system/service-manager.ts';
+import { carryOut } from './carry-out.ts';
+import { commandsDirectory, sweepAnswers, takeRequests } from './commands.ts';
+import type { GatewaySight } from './gateway-sight.ts';
+import type { JobName } from './job-stamps.ts';
+import { startJobs } from './jobs.ts';
+import { type Journal, openJournal, type Replay } from './journal.ts';
+import { createLoop, type Loop } from './loop.ts';
+import { writeStatus } from './status-file.ts';
+import { type SteadyClock, steadyClock } from './steady-time.ts';
+
+export interface DaemonParts {
+  readonly clock: Clock;
+  readonly paths: Paths;
+  /** The settings in force, read anew on each use: they may be changed while the daemon runs. */
+  readonly settings: () => { readonly settings: Settings; readonly problem: string | null };
+  /** Calls back when the settings file may have changed; returns how to stop. */
+  readonly onSettings: (changed: () => void) => () => void;
+  readonly manager: ServiceManager;
+  readonly processes: Processes;
+  readonly log: Log;
+  readonly uid: number;
+  /** What is known of the installed gateway, read anew at each close look. */
+  readonly sight: () => GatewaySight;
+  readonly onSecret: (text: string) => void;
+  readonly startJob: (job: JobName) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+export type DaemonEnd = { readonly kind: 'stopped' } | { readonly kind: 'failed'; readonly because: string };
+
+/** The watchdog. The caller holds the lease. Runs until the signal aborts. */
+export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
+  const { paths, log } = parts;
+  for (const directory of [paths.state, commandsDirectory(paths.state)]) {
+    const prepared = await ensurePrivateDirectory(directory);
+    if (prepared.kind === 'failed') return prepared;
+  }
+  const opened = await openJournal(paths.state, parts.clock.now());
+  if (opened.kind === 'failed') return opened;
+  const { journal, replay } = opened;
+  const clock = steadyClock(parts.clock, replay.lastAt);
+  const state = await begin(replay, { clock, journal, log });
+  const startedAt = parts.clock.now();
+
+  const { settings } = parts.settings();
+  const rules = (): Rules => {
+    const now = parts.settings().settings;
+    return { policy: now.policy, mode: now.mode, label: now.gateway.label };
+  };
+  const eyesParts: EyesParts = {
+    clock: parts.clock,
+    manager: parts.manager,
+    processes: parts.processes,
+    tools: settings.tools,
+    uid: parts.uid,
+    label: settings.gateway.label,
+    plist: settings.gateway.plist,
+    witnessMs: () => rules().policy.witnessMs,
+    files: () => parts.sight().files,
+  };
+  const link = createGatewayLink({
+    // Its moments are compared with the loop's, so they come from the same steady clock.
+    clock,
+    inputs: () => parts.sight().inputs,
+    override: { host: settings.gateway.host, port: settings.gateway.port },
+    healthzTimeoutMs: rules().policy.healthzTimeoutMs,
+    onEvent: (event) => {
+      if (event === 'auth-failed') link.refresh();
+      loop.nudge();
+    },
+    log: (sentence) => log.debug(sentence),
+    listener: (endpoint) => lookAtListener(eyesParts, endpoint),
+    onSecret: parts.onSecret,
+  });
+  const eyes = createEyes(eyesParts, link);
+
+  const loop: Loop = createLoop(
+    {
+      clock,
+      rules,
+      observe: (how) => {
+        if (how.depth === 'full' || how.depth === 'deep') link.refresh();
+        return observe(eyes, how);
+      },
+      perform: (action) =>
+        perform(action, {
+          manager: parts.manager,
+          processes: parts.processes,
+          clock: parts.clock,
+          uid: parts.uid,
+          plist: settings.gateway.plist,
+          exitWaitMs: rules().policy.exitWaitMs,
+        }),
+      journal,
+      log,
+      tell: async (now, notices) => {
+        for (const notice of notices)
+          log.warn(`Notice (${notice.kind}): ${notice.text}`, { incident: notice.incident });
+        const written = await writeAlertFile(paths.alertFile, now, notices);
+        if (written?.kind === 'failed') log.warn(`The alert file cannot be written: ${written.because}`);
+      },
+      beat: (now, evidence, lastDeepAt) =>
+        writeStatus(paths.state, {
+          version: 1,
+          pid: process.pid,
+          startedAt,
+          at: parts.clock.now(),
+          mode: rules().mode,
+          state: now,
+          evidence,
+          gateway: {
+            label: settings.gateway.label,
+            url: urlOf(link.endpoint()),
+            version: parts.sight().version,
+            auth: link.endpoint().auth.kind === 'secret' ? 'authenticated' : link.endpoint().auth.kind,
+            problems: link.problems(),
+          },
+          lastDeepProbeAt: lastDeepAt,
+          nextDeepProbeAt: jobs.nextDeepProbeAt(),
+          nextSnapshotAt: jobs.nextRunAt('snapshot'),
+          nextArchiveAt: jobs.nextRunAt('archive'),
+          shortened: changedPolicy(rules().policy),
+          settingsProblem: parts.settings().problem,
+        }),
+    },
+    state,
+  );
+  const jobs = startJobs({
+    cron: settings.schedule,
+    stateDir: paths.state,
+    clock: parts.clock,
+    log,
+    deepProbe: () => void loop.deepen(),
+    start: parts.startJob,
+    quiet: () => loop.state().phase.kind === 'healthy',
+  });
+  const stopCommands = listen(paths.state, loop, { clock, log });
+  const stopSettings = parts.onSettings(() => loop.nudge());
+
+  link.refresh();
+  log.info(
+    `The watchdog has started (process ${process.pid}, ${rules().mode === 'act' ? 'acting' : 'observing only'})`,
+  );
+  await loop.run(parts.signal);
+
+  stopCommands();
+  stopSettings();
+  await jobs.stop();
+  link.close();
+  await journal.append({
+    at: clock.now(),
+    kind: 'stopped',
+    because: 'the watchdog was asked to stop',
+    notices: [],
+    state: loop.state(),
+  });
+  await journal.close();
+  log.info('The watchdog has stopped');
+  return { kind: 'stopped' };
+}
+
+/** Takes up where the journal ends: an action without an outcome is interrupted, a damaged journal means hands off. */
+async function begin(
+  replay: Replay,
+  { clock, journal, log }: { clock: SteadyClock; journal: Journal; log: Log },
+): Promise<State> {
+  for (const report of replay.reports) log.warn(`Reading the journal: ${report}`);
+  let state = replay.state ?? initialState;
+  if (replay.inDoubt) {
+    state = {
+      ...state,
+      phase: { kind: 'suspended', cause: 'journal-in-doubt' },
+      because: `the watchdog's own journal is damaged, so it decides nothing until "immune resume": ${replay.reports.join('; ')}`,
+    };
+  }
+  if (state.phase.kind === 'repairing') {
+    const actionId = state.phase.action.id;
+    const next = decide(state, { kind: 'interrupted', actionId }, clock.now(), {
+      policy: defaultPolicy,
+      mode: 'act',
+      label: state.phase.action.step.label,
+    });
+    state = next.state;
+    log.warn(`Action ${actionId} was interrupted by the end of the watchdog; it is counted as made`);
+  }
+  // What was failing, and what was last seen, is from another life of the watchdog: it is looked at anew.
+  state = { ...state, failing: null, unknownSince: null, graceUntil: null };
+  const notices = replay.inDoubt
+    ? [{ kind: 'told' as const, at: clock.now(), incident: null, text: state.because }]
+    : [];
+  const written = await journal.append({
+    at: clock.now(),
+    kind: 'started',
+    because: state.because,
+    notices,
+    state,
+  });
+  if (written.kind === 'failed') log.error(`The journal cannot be written: ${written.because}`);
+  return state;
+}
+
+/** Requests are taken when the folder changes, and looked for anyway in case a change went unnoticed. */
+const sweepMs = 2_000;
+
+function listen(stateDir: string, loop: Loop, { clock, log }: { clock: Clock; log: Log }): () => void {
+  let busy = false;
+  let again = false;
+  const take = async (): Promise<void> => {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    try {
+      do {
+        again = false;
+        await takeRequests(stateDir, (request) => carryOut(request, loop, clock));
+      } while (again);
+      await sweepAnswers(stateDir, clock.now());
+    } catch (error) {
+      log.warn(`The commands folder cannot be read: ${String(error)}`);
+    } finally {
+      busy = false;
+    }
+  };
+  let watcher: FSWatcher | null = null;
+  try {
+    watcher = watch(commandsDirectory(stateDir), () => void take());
+    watcher.on('error', (error) => log.warn(`Watching the commands folder failed: ${error.message}`));
+  } catch (error) {
+    log.warn(`The commands folder cannot be watched, so it is swept: ${String(error)}`);
+  }
+  const sweep = setInterval(() => void take(), sweepMs);
+  void take();
+  return () => {
+    clearInterval(sweep);
+    watcher?.close();
+  };
+}
+
+function urlOf({ tls, host, port }: { tls: boolean; host: string; port: number }): string {
+  return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Policy entries that are not as shipped, so that nobody takes a shortened test for the real pace. */
+function changedPolicy(policy: Policy): readonly string[] {
+  return Object.entries(policy).flatMap(([key, value]) => {
+    const usual: unknown = defaultPolicy[key as keyof Policy];
+    return JSON.stringify(value) === JSON.stringify(usual) ? [] : [`${key}=${JSON.stringify(value)}`];
+  });
+}

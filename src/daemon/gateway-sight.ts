@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import type { Settings } from '../config/settings.ts';
+import { readGatewayConfig } from '../gateway/config-file.ts';
+import { commandOf, readGatewayEnvironment } from '../gateway/environment.ts';
+import { readPackage, rootOfEntry } from '../gateway/package.ts';
+import { gatewayFiles } from '../gateway/places.ts';
+import type { GatewayFiles } from '../probes/eyes.ts';
+import type { LinkInputs } from '../probes/gateway-link.ts';
+import { parsePlist } from '../system/launchd/plist.ts';
+
+/** What can be known of the gateway from its files alone, running or not. */
+export interface GatewaySight {
+  readonly files: GatewayFiles;
+  readonly inputs: LinkInputs;
+  readonly version: string | null;
+}
+
+/** Reads plist, environment, config and package anew; where a file is gone, what the installer recorded stands in. */
+export function sightGateway(settings: Settings, uid: number): GatewaySight {
+  const { label, plist, stateDir, configPath, packageRoot } = settings.gateway;
+  const place = { label, plist, stateDir, configPath };
+  const { env, programArguments } = readGatewayEnvironment(place, { readText, parsePlist });
+  const files = gatewayFiles(place, { uid, tmpDir: env['TMPDIR'] ?? null });
+  // An update may have moved the package: the plist knows better than what was recorded at install.
+  const entry = commandOf(programArguments).find((word) => rootOfEntry(word) !== null);
+  const root = (entry === undefined ? null : rootOfEntry(entry)) ?? packageRoot;
+  const installed = root === null ? null : readPackage(root);
+  return {
+    files: { ...files, stateDir, packageRoot: installed === null ? null : installed.root },
+    inputs: { config: readGatewayConfig(configPath, env), env, programArguments },
+    version: installed?.version ?? null,
+  };
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // Missing or unreadable: what it would have said is not known, and the recorded settings stand in.
+    return null;
+  }
+}

@@ -1,0 +1,67 @@
+import { type ScheduledTask, schedule } from 'node-cron';
+import type { Clock, Instant } from '../core/time.ts';
+import { instant } from '../core/time.ts';
+import type { Log } from '../system/log.ts';
+import { isOverdue, type JobName, readStamp } from './job-stamps.ts';
+
+/** What the daemon runs by the clock, beside its own looks. */
+export interface Jobs {
+  nextDeepProbeAt(): Instant | null;
+  nextRunAt(job: JobName): Instant | null;
+  stop(): Promise<void>;
+}
+
+export interface JobsParts {
+  readonly cron: { readonly deepProbe: string; readonly snapshot: string; readonly archive: string };
+  readonly stateDir: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly deepProbe: () => void;
+  /** Starts a job of ours now (a kickstart under launchd, in our own process without it). */
+  readonly start: (job: JobName) => Promise<void>;
+  /** Whether an overdue job may be started: not while the gateway is in trouble. */
+  readonly quiet: () => boolean;
+}
+
+/** launchd may hold back calendar starts for hours, and makes up none that fell into a powered-off time. */
+const sweepCron = '*/10 * * * *';
+const jobs: readonly JobName[] = ['snapshot', 'archive'];
+
+export function startJobs(parts: JobsParts): Jobs {
+  let sweeping = false;
+  const sweep = async (): Promise<void> => {
+    if (sweeping || !parts.quiet()) return;
+    sweeping = true;
+    try {
+      for (const job of jobs) {
+        if (!isOverdue(job, await readStamp(parts.stateDir, job), parts.clock.now())) continue;
+        parts.log.info(`The ${job} job is overdue; starting it`);
+        await parts.start(job);
+      }
+    } catch (error) {
+      parts.log.warn(`The sweep of overdue jobs failed: ${String(error)}`);
+    } finally {
+      sweeping = false;
+    }
+  };
+  const deep = schedule(parts.cron.deepProbe, parts.deepProbe);
+  const overdue = schedule(sweepCron, sweep);
+  // These two only tell when launchd's slots are; the jobs themselves are LaunchAgents.
+  const slots: Readonly<Record<JobName, ScheduledTask>> = {
+    snapshot: schedule(parts.cron.snapshot, () => undefined),
+    archive: schedule(parts.cron.archive, () => undefined),
+  };
+  const all = [deep, overdue, slots.snapshot, slots.archive];
+  return {
+    nextDeepProbeAt: () => next(deep),
+    nextRunAt: (job) => next(slots[job]),
+    stop: async () => {
+      for (const task of all) await task.destroy();
+    },
+  };
+}
+
+function next(task: ScheduledTask): Instant | null {
+  const at = task.getNextRun();
+  return at === null ? null : instant(at.getTime());
+}

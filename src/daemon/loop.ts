@@ -1,0 +1,202 @@
+import { type Command, decide, type Event } from '../core/decide.ts';
+import type { Evidence } from '../core/evidence.ts';
+import type { Rules } from '../core/look.ts';
+import type { Notice } from '../core/notice.ts';
+import type { Action, ActionOutcome, State } from '../core/state.ts';
+import type { Instant, Millis } from '../core/time.ts';
+import { millis } from '../core/time.ts';
+import type { Depth } from '../probes/observe.ts';
+import type { Log } from '../system/log.ts';
+import type { Journal, JournalEntry } from './journal.ts';
+import { createNudge } from './nudge.ts';
+import { chooseDelay, chooseDepth, needsCloser } from './pace.ts';
+import type { SteadyClock } from './steady-time.ts';
+import { isTransition } from './transition.ts';
+
+export interface LoopParts {
+  readonly clock: SteadyClock;
+  readonly rules: () => Rules;
+  readonly observe: (how: {
+    readonly depth: Depth;
+    readonly gapMs: Millis;
+    readonly previous: Evidence | null;
+    readonly knownPid: number | null;
+  }) => Promise<Evidence>;
+  readonly perform: (action: Action) => Promise<ActionOutcome>;
+  readonly journal: Journal;
+  readonly log: Log;
+  /** Told after the journal has the notices; never blocks a repair for long and never throws. */
+  readonly tell: (state: State, notices: readonly Notice[]) => Promise<void>;
+  /** The heartbeat. */
+  readonly beat: (state: State, evidence: Evidence | null, lastDeepAt: Instant | null) => Promise<void>;
+}
+
+export interface Loop {
+  /** Looks until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Brings the next look forward. */
+  nudge(): void;
+  /** Asks for a deep look, now. Resolves with its evidence. */
+  deepen(): Promise<Evidence>;
+  command(command: Command, because: string): Promise<State>;
+  state(): State;
+}
+
+/** A bug in the loop is journaled and the loop goes on; this many in a row and it stops deciding. */
+const faultsToSuspend = 3;
+
+export function createLoop(parts: LoopParts, initial: State): Loop {
+  const { clock, log } = parts;
+  let state = initial;
+  let evidence: Evidence | null = null;
+  let lastCloseAt: Millis | null = null;
+  let lastDeepAt: Instant | null = null;
+  let faults = 0;
+  let deepWanted: ((seen: Evidence) => void)[] = [];
+  const nudge = createNudge(clock);
+
+  // Decisions are taken one by one, whoever asks: the loop, a command, or the end of an action.
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(work);
+    // The queue only orders the turns; a failure belongs to the one who asked.
+    turn = mine.catch(() => undefined);
+    return mine;
+  };
+
+  const step = (event: Event, kind: JournalEntry['kind']): Promise<void> =>
+    inTurn(async () => {
+      const now = clock.now();
+      const before = state;
+      const next = decide(before, event, now, parts.rules());
+      const must = next.actions.length > 0 || next.notices.length > 0 || event.kind !== 'observed';
+      if (must || isTransition(before, next.state)) {
+        const entry: JournalEntry = {
+          at: now,
+          kind: next.actions.length > 0 ? 'intent' : kind,
+          because: next.because,
+          notices: next.notices,
+          state: next.state,
+        };
+        const written = await parts.journal.append(entry);
+        if (written.kind === 'failed') {
+          log.error(`The journal cannot be written, so nothing is done: ${written.because}`);
+          // What was not made durable did not happen, except that looks go on and outcomes are remembered.
+          if (event.kind === 'observed' || event.kind === 'commanded') return;
+        }
+      }
+      state = next.state;
+      if (before.because !== state.because) report(log, before, state);
+      await parts.tell(state, next.notices);
+      for (const action of next.actions) void carryOut(action);
+    });
+
+  const carryOut = async (action: Action): Promise<void> => {
+    log.warn(`Action ${action.id} begins: ${action.step.kind} because ${action.because}`, {
+      incident: action.incident,
+    });
+    const outcome = await parts.perform(action).catch(
+      (error: unknown): ActionOutcome => ({
+        kind: 'failed',
+        because: `a bug of the watchdog: ${String(error)}`,
+      }),
+    );
+    log.warn(`Action ${action.id} is ${outcome.kind}: ${outcome.because}`, { incident: action.incident });
+    await step({ kind: 'finished', actionId: action.id, outcome }, 'outcome');
+    nudge.now();
+  };
+
+  const look = async (gapMs: Millis): Promise<void> => {
+    const waiting = deepWanted;
+    deepWanted = [];
+    const depth = chooseDepth({
+      state,
+      evidence,
+      deepWanted: waiting.length > 0,
+      sinceCloseMs: lastCloseAt === null ? null : millis(clock.elapsed() - lastCloseAt),
+    });
+    const known = state.generation;
+    const knownPid = known !== null && known.startedAt !== null ? known.pid : null;
+    const quick = await parts.observe({ depth, gapMs, previous: evidence, knownPid });
+    const closer = needsCloser(state, depth, quick);
+    const seen = closer ? await parts.observe({ depth: 'full', gapMs, previous: quick, knownPid }) : quick;
+    const close = closer || depth === 'full' || depth === 'deep';
+    evidence = seen;
+    if (close) lastCloseAt = clock.elapsed();
+    if (depth === 'deep') lastDeepAt = clock.now();
+    await step({ kind: 'observed', evidence: seen }, 'decided');
+    for (const resolve of waiting) resolve(seen);
+    const calm = state.phase.kind === 'healthy' && state.spent.length === 0 && state.pause === null;
+    if (calm) clock.anchor();
+  };
+
+  const fault = async (error: unknown): Promise<void> => {
+    faults += 1;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    log.error(`A bug of the watchdog in one look (${faults} in a row): ${text}`);
+    if (faults >= faultsToSuspend) {
+      state = {
+        ...state,
+        phase: { kind: 'suspended', cause: 'own-fault' },
+        because:
+          'three looks in a row failed by a bug of the watchdog; it decides nothing until "immune resume"',
+      };
+    }
+    await parts.journal.append({
+      at: clock.now(),
+      kind: 'fault',
+      because: text.slice(0, 2_000),
+      notices: [],
+      state,
+    });
+  };
+
+  const run = async (signal: AbortSignal): Promise<void> => {
+    let due = clock.elapsed();
+    while (!signal.aborted) {
+      try {
+        await look(millis(Math.max(0, clock.elapsed() - due)));
+        faults = 0;
+      } catch (error) {
+        await fault(error);
+      }
+      // A status that cannot be written (full disk) must not end the loop; the log says so once.
+      await parts
+        .beat(state, evidence, lastDeepAt)
+        .catch((error: unknown) => log.warn(`The status file cannot be written: ${String(error)}`));
+      const delay = chooseDelay(state, evidence, parts.rules().policy);
+      due = millis(clock.elapsed() + delay);
+      const early = await nudge.wait(delay, signal);
+      if (early) due = clock.elapsed();
+    }
+    await turn;
+  };
+
+  return {
+    run,
+    nudge: nudge.now,
+    deepen: () =>
+      new Promise((resolve) => {
+        deepWanted.push(resolve);
+        nudge.now();
+      }),
+    command: async (command, because) => {
+      await step({ kind: 'commanded', command }, 'commanded');
+      log.info(because);
+      nudge.now();
+      return state;
+    },
+    state: () => state,
+  };
+}
+
+function report(log: Log, before: State, after: State): void {
+  const sentence = `${label(after)}: ${after.because}`;
+  if (before.phase.kind === after.phase.kind && before.cause === after.cause) log.debug(sentence);
+  else log.info(sentence, { phase: after.phase.kind, cause: after.cause });
+}
+
+const label = (state: State): string =>
+  state.incident === null
+    ? `Gateway ${state.phase.kind}`
+    : `Gateway ${state.phase.kind} (incident ${state.incident.id})`;

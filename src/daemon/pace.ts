@@ -1,0 +1,62 @@
+import type { Evidence } from '../core/evidence.ts';
+import type { Policy } from '../core/policy.ts';
+import type { State } from '../core/state.ts';
+import { type Millis, millis, seconds } from '../core/time.ts';
+import type { Depth } from '../probes/observe.ts';
+
+/** While a gateway boots, the cheap questions come often and the child processes only this often. */
+const closeEveryMs = seconds(5);
+/** A serving gateway without a held connection has its listener looked at this often. */
+const identityEveryMs = seconds(60);
+/** A gateway that is meant to be down is looked at less: a start of it also shows by the held connection. */
+const downTickMs = seconds(30);
+
+/** How closely the next look must be: child processes only where a decision may rest on them. */
+export function chooseDepth(from: {
+  readonly state: State;
+  readonly evidence: Evidence | null;
+  readonly deepWanted: boolean;
+  readonly sinceCloseMs: Millis | null;
+}): Depth {
+  const { state, evidence, sinceCloseMs } = from;
+  if (from.deepWanted) return 'deep';
+  if (evidence === null || sinceCloseMs === null) return 'full';
+  const served = evidence.healthz.kind === 'live' && state.cause === 'serving';
+  if (served) {
+    if (state.generation?.readyAt === null) return 'full';
+    return evidence.socket.kind === 'open' || sinceCloseMs < identityEveryMs ? 'light' : 'full';
+  }
+  const booting = state.phase.kind === 'starting' && state.cause === 'booting';
+  return booting && sinceCloseMs < closeEveryMs ? 'glance' : 'full';
+}
+
+/** How long until the next look, unless something brings it forward. */
+export function chooseDelay(state: State, evidence: Evidence | null, policy: Policy): Millis {
+  // The quick look said "not serving": the close one follows at once.
+  if (evidence !== null && evidence.service.kind === 'unread' && evidence.healthz.kind !== 'live')
+    return millis(0);
+  switch (state.phase.kind) {
+    case 'healthy':
+    case 'exhausted':
+      return policy.tickMs;
+    case 'suspended':
+      return state.wanted === 'down' || state.cause === 'not-installed' || state.cause === 'no-domain'
+        ? millis(Math.max(policy.tickMs, Math.min(downTickMs, policy.tickMs * 3)))
+        : policy.tickMs;
+    case 'starting':
+    case 'suspect':
+    case 'repairing':
+    case 'probation':
+      return policy.urgentTickMs;
+    default:
+      return state.phase satisfies never;
+  }
+}
+
+/** A quick look that shows a new life of the gateway: only a close one may call it ready. */
+export function needsCloser(state: State, depth: Depth, seen: Evidence): boolean {
+  if (depth === 'glance') return seen.healthz.kind === 'live';
+  if (depth !== 'light' || seen.socket.kind !== 'open') return false;
+  const known = state.generation?.bootId ?? null;
+  return known !== null && seen.socket.bootId !== null && seen.socket.bootId !== known;
+}

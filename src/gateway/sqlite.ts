@@ -1,0 +1,34 @@
+import { statSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
+export type Rows =
+  | { readonly kind: 'rows'; readonly rows: readonly Readonly<Record<string, unknown>>[] }
+  | { readonly kind: 'unknown'; readonly because: string };
+
+/** A writer holds its lock for milliseconds; longer waiting would block our own loop. */
+const busyTimeoutMs = 100;
+
+/**
+ * Reads rows from a database OpenClaw may be writing, and never writes. A missing file or table means no rows. Without
+ * a write-ahead log the file is opened as immutable, because a plain read-only open would create side files there.
+ */
+export async function readRows(path: string, query: { table: string; sql: string }): Promise<Rows> {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return { kind: 'rows', rows: [] };
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+  const url = pathToFileURL(path);
+  if (log === undefined || log.size === 0) url.searchParams.set('immutable', '1');
+  try {
+    // Loaded only here: most installations never need it, and it costs memory.
+    const { DatabaseSync } = await import('node:sqlite');
+    const database = new DatabaseSync(url, { readOnly: true, timeout: busyTimeoutMs });
+    try {
+      const known = database.prepare('SELECT 1 FROM sqlite_master WHERE type = ? AND name = ?');
+      if (known.get('table', query.table) === undefined) return { kind: 'rows', rows: [] };
+      return { kind: 'rows', rows: database.prepare(query.sql).all() };
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    return { kind: 'unknown', because: `${path} cannot be read: ${(error as Error).message}` };
+  }
+}

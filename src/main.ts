@@ -1,0 +1,132 @@
+import { existsSync } from 'node:fs';
+import { homedir, userInfo } from 'node:os';
+import { isAbsolute } from 'node:path';
+import type { Context } from './cli/context.ts';
+import { exitCodes } from './cli/exit-codes.ts';
+import { type Command, parseCommand } from './cli/parse.ts';
+import { type Paths, resolvePaths } from './config/paths.ts';
+import { UserError } from './core/errors.ts';
+import { systemClock } from './system/clock.ts';
+
+// Nothing of ours is for other users of this machine, whatever umask we were started with.
+process.umask(0o077);
+
+for (const stream of [process.stdout, process.stderr]) {
+  // The reader of our pipe went away ("immune logs -f | head"): nobody is left to tell anything.
+  stream.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? 0 : exitCodes.bug),
+  );
+}
+process.on('uncaughtException', (error) => {
+  explain(error).then((code) => process.exit(code));
+});
+
+process.exit(await main(process.argv.slice(2)));
+
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const parsed = parseCommand(argv);
+    if (parsed.kind === 'refused') {
+      throw new UserError('usage', parsed.message, { hint: parsed.hint, exitCode: exitCodes.usage });
+    }
+    return await perform(parsed);
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+/** Each command's module is loaded when it is asked for: `status` must not pay for the daemon. */
+async function perform(command: Command): Promise<number> {
+  switch (command.kind) {
+    case 'help': {
+      const { renderHelp } = await import('./cli/help.ts');
+      process.stdout.write(renderHelp(command.verb));
+      return exitCodes.ok;
+    }
+    case 'version': {
+      const { version } = await import('./cli/version.ts');
+      process.stdout.write(`${version}\n`);
+      return exitCodes.ok;
+    }
+    case 'status':
+      return (await import('./cli/status.ts')).runStatus(command, await makeContext(command.watch));
+    case 'logs':
+      return (await import('./cli/logs.ts')).runLogs(command, await makeContext(command.follow));
+    case 'pause':
+      return (await import('./cli/pause.ts')).runPause(command.forMs, await makeContext(false));
+    case 'resume':
+      return (await import('./cli/pause.ts')).runResume(await makeContext(false));
+    case 'check':
+    case 'daemon':
+    case 'job':
+    case 'install':
+    case 'uninstall':
+      throw new Error('not wired');
+    default:
+      return command satisfies never;
+  }
+}
+
+/** `handlesSignals`: the command ends by itself when the signal aborts; others keep the system's way of ending. */
+async function makeContext(handlesSignals: boolean): Promise<Context> {
+  return {
+    paths: await findPaths(),
+    clock: systemClock(),
+    env: process.env,
+    uid: process.getuid?.() ?? 0,
+    out: process.stdout,
+    err: process.stderr,
+    signal: handlesSignals ? abortOnSignals() : new AbortController().signal,
+  };
+}
+
+/** The first signal asks for an orderly end; a second one of the same kind ends the process at once. */
+function abortOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => controller.abort());
+  return controller.signal;
+}
+
+async function findPaths(): Promise<Paths> {
+  // $HOME may be missing or nonsense (an empty environment); the account's own home is always known.
+  const home = isAbsolute(homedir()) ? homedir() : userInfo().homedir;
+  const { findOnPath } = await import('./cli/install-tools.ts');
+  const hasLaunchd =
+    process.platform === 'darwin' || (await findOnPath('launchctl', process.env['PATH'])) !== null;
+  return resolvePaths({ home, layout: hasLaunchd ? 'macos' : 'xdg', env: process.env });
+}
+
+/** Says what went wrong and what to type next; answers the exit code. */
+async function explain(error: unknown): Promise<number> {
+  if (error instanceof UserError) {
+    process.stderr.write(`immune: ${error.message}\n  next: ${error.hint}\n`);
+    return error.exitCode;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`immune: sorry, this is a mistake in openclaw-immune itself: ${message}\n`);
+  if ((process.env['DEBUG'] ?? '') !== '') process.stderr.write(`${stack}\n`);
+  else
+    process.stderr.write(`  next: ${(await noteInLog(stack)) ?? 'run the same with DEBUG=1 to see where'}\n`);
+  return exitCodes.bug;
+}
+
+/** Leaves the stack in the log of an installation; null where there is none, or where even that failed. */
+async function noteInLog(stack: string): Promise<string | null> {
+  try {
+    const { logs } = await findPaths();
+    if (!existsSync(logs)) return null;
+    const [{ createLog }, { createRedactor }] = await Promise.all([
+      import('./system/log.ts'),
+      import('./system/redact.ts'),
+    ]);
+    const { redact } = createRedactor();
+    const log = await createLog({ dir: logs, clock: systemClock(), level: 'info', redact });
+    log.error('A command of openclaw-immune met a mistake of its own.', { stack });
+    log.close();
+    return 'immune logs';
+  } catch {
+    // The first mistake is the one to tell; a log that cannot be written must not hide it.
+    return null;
+  }
+}

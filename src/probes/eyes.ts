@@ -1,0 +1,118 @@
+import { access } from 'node:fs/promises';
+import type { ListenerEvidence } from '../core/evidence.ts';
+import type { Clock, Millis } from '../core/time.ts';
+import { readAuditLog } from '../gateway/audit-log.ts';
+import type { LiveProcess } from '../gateway/live-processes.ts';
+import { readLock } from '../gateway/lock-file.ts';
+import { readParkCause } from '../gateway/park-cause.ts';
+import { readUpdateMarkers } from '../gateway/update-markers.ts';
+import { type ListenerTools, readListeners } from '../system/listeners.ts';
+import type { Processes } from '../system/process.ts';
+import type { ServiceManager } from '../system/service-manager.ts';
+import type { GatewayLink } from './gateway-link.ts';
+import { judgeListener } from './listener.ts';
+import type { Eyes } from './observe.ts';
+
+/** Where OpenClaw keeps what tells its intentions. */
+export interface GatewayFiles {
+  readonly stateDir: string;
+  readonly packageRoot: string | null;
+  readonly lockFiles: readonly string[];
+  readonly auditLog: string;
+  readonly sqlite: string;
+  readonly handoffs: readonly string[];
+}
+
+export interface EyesParts {
+  readonly clock: Clock;
+  readonly manager: ServiceManager;
+  readonly processes: Processes;
+  readonly tools: ListenerTools;
+  readonly uid: number;
+  readonly label: string;
+  readonly plist: string;
+  readonly witnessMs: () => Millis;
+  readonly files: () => GatewayFiles;
+}
+
+/** Who listens at an address, judged now: one child process for the listeners, one for the job unless its pid is given. */
+export async function lookAtListener(
+  parts: EyesParts,
+  at: { readonly host: string; readonly port: number; readonly servicePid?: number | null },
+): Promise<ListenerEvidence> {
+  const [found, servicePid] = await Promise.all([
+    readListeners(at.port, parts.tools),
+    at.servicePid === undefined ? readPid(parts) : at.servicePid,
+  ]);
+  const lock = readLock(parts.files().lockFiles);
+  return judgeListener({
+    found,
+    host: at.host,
+    servicePid,
+    lockPid: lock.kind === 'ok' ? lock.lock.pid : null,
+    uid: parts.uid,
+    ancestors: (pid) => ancestorsOf(pid, parts.processes),
+  });
+}
+
+export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
+  const { manager, processes, label } = parts;
+  const list = async (): Promise<readonly LiveProcess[]> => {
+    const outcome = await processes.list();
+    return outcome.kind === 'rows' ? outcome.rows : [];
+  };
+  return {
+    wall: parts.clock.now,
+    healthz: () => link.http().healthz(),
+    readyz: () => link.http().readyz(),
+    socket: () => link.client.evidence(),
+    rpc: () => link.rpc(),
+    service: () => manager.read(label),
+    disabled: () => manager.readDisabled(label),
+    plistExists: () =>
+      access(parts.plist).then(
+        () => true,
+        () => false,
+      ),
+    process: (pid) => processes.read(pid),
+    witness: (pid) => processes.witness(pid, parts.witnessMs()),
+    listener: (servicePid) => lookAtListener(parts, { ...link.endpoint(), servicePid }),
+    audit: async () => readAuditLog(parts.files().auditLog),
+    update: () => {
+      const { stateDir, packageRoot, sqlite, handoffs } = parts.files();
+      return readUpdateMarkers({
+        now: parts.clock.now(),
+        stateDir,
+        packageRoot,
+        sqlitePath: sqlite,
+        handoffPaths: handoffs,
+        processes: list,
+        labels: [],
+      });
+    },
+    parkCause: () => {
+      const { packageRoot, lockFiles } = parts.files();
+      return readParkCause({ packageRoot, lockFiles, servicePid: null, processes: list });
+    },
+  };
+}
+
+async function readPid({ manager, label }: EyesParts): Promise<number | null> {
+  const state = await manager.read(label);
+  return state.kind === 'running' ? state.pid : null;
+}
+
+/** A wrapper script and a shell: deeper chains than this are nobody's gateway. */
+const maxAncestors = 3;
+
+async function ancestorsOf(pid: number, processes: Processes): Promise<readonly number[]> {
+  const found: number[] = [];
+  let current = pid;
+  while (found.length < maxAncestors) {
+    const outcome = await processes.row(current);
+    if (outcome.kind !== 'row' || outcome.row.ppid <= 1) break;
+    current = outcome.row.ppid;
+    found.push(current);
+  }
+  return found;
+}

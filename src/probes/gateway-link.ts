@@ -1,0 +1,149 @@
+import type { ListenerEvidence, RpcEvidence } from '../core/evidence.ts';
+import type { Clock } from '../core/time.ts';
+import { createGatewayClient, probeOnce } from '../gateway/client.ts';
+import type { GatewayConfig } from '../gateway/config-file.ts';
+import type { ListenerProof, Target } from '../gateway/connection.ts';
+import { type Endpoint, type EndpointInput, readSecret, resolveEndpoint } from '../gateway/endpoint.ts';
+import type { Environment } from '../gateway/env-file.ts';
+import { createHttpProbe, type HttpProbe } from '../gateway/healthz.ts';
+import type { GatewayClient, GatewayEvent } from '../gateway/held.ts';
+import { reveal } from '../gateway/secret.ts';
+
+/** One gateway: where it is, how it is spoken to, and the connection that is held to it. */
+export interface GatewayLink {
+  /** Reads plist, environment and config again; a changed address or secret is used at once. */
+  refresh(): void;
+  endpoint(): Endpoint;
+  /** Why the held connection cannot be authenticated, and what else is odd; for status. */
+  problems(): readonly string[];
+  http(): HttpProbe;
+  client: GatewayClient;
+  rpc(): Promise<RpcEvidence>;
+  close(): void;
+}
+
+export interface LinkInputs {
+  readonly config: GatewayConfig;
+  readonly env: Environment;
+  readonly programArguments: readonly string[];
+}
+
+export interface LinkOptions {
+  readonly clock: Clock;
+  /** Config, environment and arguments of the gateway, read now. */
+  readonly inputs: () => LinkInputs;
+  readonly override: { readonly host: string | null; readonly port: number | null };
+  readonly healthzTimeoutMs: number;
+  readonly onEvent: (event: GatewayEvent) => void;
+  readonly log: (sentence: string) => void;
+  /** Who listens, judged now. */
+  readonly listener: (endpoint: Endpoint) => Promise<ListenerEvidence>;
+  /** Every secret that was read, so that no log line can repeat one. */
+  readonly onSecret: (text: string) => void;
+}
+
+/** Our ping on the held connection, and how long it may stay unanswered; together they notice a hang within 15 s. */
+const pingEveryMs = 10_000;
+const pongTimeoutMs = 5_000;
+const handshakeTimeoutMs = 5_000;
+/** A refused secret is tried again at most this often: 2026.9.6 slows each failure down and logs it. */
+const backoffMs = { min: 500, max: 10_000, afterAuthFailure: 60_000 };
+const rpcTimeoutMs = 10_000;
+
+export function createGatewayLink(options: LinkOptions): GatewayLink {
+  const { clock, override } = options;
+  let input: EndpointInput = { config: null, env: {}, programArguments: [] };
+  let endpoint = located(resolveEndpoint(input), override);
+  let configProblem: string | null = null;
+  let secretProblem: string | null = null;
+  let target: Target | null = null;
+  let http = makeHttp();
+  let httpKey = keyOf(endpoint);
+
+  function makeHttp(): HttpProbe {
+    const { host, port, tls } = endpoint;
+    return createHttpProbe({ clock, host, port, tls, timeoutMs: options.healthzTimeoutMs });
+  }
+
+  // The secret goes only to a listener that is proven ours, judged anew on every connection.
+  const prove = async (): Promise<ListenerProof> => {
+    const listener = await options.listener(endpoint);
+    if (listener.kind === 'ours' || listener.kind === 'orphan') return { kind: 'ours' };
+    const because = listener.kind === 'unknown' ? listener.because : `the listener is ${listener.kind}`;
+    return { kind: 'not-ours', because };
+  };
+
+  const client = createGatewayClient({
+    clock,
+    prove,
+    onEvent: options.onEvent,
+    log: options.log,
+    pingEveryMs,
+    pongTimeoutMs,
+    handshakeTimeoutMs,
+    backoffMs,
+  });
+
+  const aim = (): void => {
+    const found = readSecret(input);
+    const url = `${endpoint.tls ? 'wss' : 'ws'}://${bracketed(endpoint.host)}:${endpoint.port}`;
+    if (found.kind === 'unavailable') {
+      secretProblem = found.because;
+      // A config that is broken for a moment must not drop a connection that is held and accepted.
+      if (client.evidence().kind !== 'open') {
+        target = null;
+        client.close(found.because);
+      }
+      return;
+    }
+    secretProblem = null;
+    target = {
+      url,
+      auth: found.kind === 'none-needed' ? { mode: 'none' } : { mode: found.mode, secret: found.secret },
+    };
+    if (found.kind === 'secret') options.onSecret(reveal(found.secret));
+    client.connect(target);
+  };
+
+  const refresh = (): void => {
+    const { config, env, programArguments } = options.inputs();
+    configProblem = config.kind === 'ok' ? null : config.because;
+    // A config that cannot be read now leaves what was read last: the running gateway still runs by it.
+    input = { config: config.kind === 'ok' ? config.config : input.config, env, programArguments };
+    endpoint = located(resolveEndpoint(input), override);
+    if (keyOf(endpoint) !== httpKey) {
+      http.close();
+      http = makeHttp();
+      httpKey = keyOf(endpoint);
+    }
+    aim();
+  };
+
+  return {
+    refresh,
+    endpoint: () => endpoint,
+    problems: () => [configProblem, secretProblem, ...endpoint.problems].filter((text) => text !== null),
+    http: () => http,
+    client,
+    rpc: async () => {
+      if (target === null)
+        return { kind: 'not-tried', because: secretProblem ?? 'there is no address to connect to' };
+      return (await probeOnce(target, { clock, prove, timeoutMs: rpcTimeoutMs })).rpc;
+    },
+    close: () => {
+      client.close();
+      http.close();
+    },
+  };
+}
+
+function located(endpoint: Endpoint, override: LinkOptions['override']): Endpoint {
+  return {
+    ...endpoint,
+    host: override.host ?? endpoint.host,
+    port: override.port ?? endpoint.port,
+  };
+}
+
+const keyOf = ({ host, port, tls }: Endpoint): string => `${host} ${port} ${tls}`;
+const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);

@@ -1,0 +1,117 @@
+import type { ProcessIdentity, ServiceOutcome } from '../core/service.ts';
+import type { Action, ActionOutcome, ActionStep } from '../core/state.ts';
+import { type Clock, millis } from '../core/time.ts';
+import type { Processes } from '../system/process.ts';
+import type { ServiceManager } from '../system/service-manager.ts';
+
+/** The only hands that change the gateway. */
+export interface Hands {
+  readonly manager: ServiceManager;
+  readonly processes: Processes;
+  readonly clock: Clock;
+  readonly uid: number;
+  /** The gateway's LaunchAgent. */
+  readonly plist: string;
+  /** How long after `kickstart -k` the old process may live: OpenClaw's ExitTimeOut of 20 s, and some. */
+  readonly exitWaitMs: number;
+}
+
+const pollMs = millis(500);
+
+/** Carries out one announced action, or refuses when the world is no longer the one it was decided for. */
+export async function perform(action: Action, hands: Hands): Promise<ActionOutcome> {
+  const step = action.step;
+  switch (step.kind) {
+    case 'restart':
+      return restart(step, hands);
+    case 'start':
+      return start(step, hands);
+    case 'reload':
+      return load(step, hands, []);
+    case 'unpark':
+      return load(step, hands, [() => hands.manager.enable(step.label)]);
+    default:
+      return step satisfies never;
+  }
+}
+
+async function restart(step: ActionStep & { kind: 'restart' }, hands: Hands): Promise<ActionOutcome> {
+  const { manager, processes } = hands;
+  const { expected, label } = step;
+  const service = await manager.read(label);
+  if (service.kind !== 'running' || service.pid !== expected.pid) {
+    return refused(`the job no longer runs as process ${expected.pid}`);
+  }
+  if (!(await isSame(expected, processes)))
+    return refused(`process ${expected.pid} is not the one that was judged`);
+  const asked = await manager.kickstart(label, { kill: true });
+  const ended = await waitForEnd(expected, hands);
+  if (ended)
+    return asked.kind === 'done' ? done('the gateway was restarted') : ensureStarted(label, asked, hands);
+  // launchd's own time-out is over and exactly this process is still there: only SIGKILL ends a blocked event loop.
+  const killed = await processes.signalProven({ ...expected, uid: hands.uid }, 'SIGKILL');
+  if (killed.kind === 'refused' || killed.kind === 'failed') {
+    return failed(`the old process ${expected.pid} did not end, and SIGKILL was not sent: ${killed.because}`);
+  }
+  return ensureStarted(label, asked, hands);
+}
+
+/** After the old process is gone launchd starts the job by itself; a plain kickstart makes sure, and never doubles. */
+async function ensureStarted(label: string, asked: ServiceOutcome, hands: Hands): Promise<ActionOutcome> {
+  const started = await hands.manager.kickstart(label, { kill: false });
+  if (started.kind === 'done') return done('the old process was ended and the gateway started');
+  const first = asked.kind === 'failed' ? `${asked.because}; then ` : '';
+  return failed(`${first}${started.because}`);
+}
+
+async function start(step: ActionStep & { kind: 'start' }, { manager }: Hands): Promise<ActionOutcome> {
+  const service = await manager.read(step.label);
+  if (service.kind === 'running') return refused('the job has a process again');
+  if (service.kind !== 'pended' && service.kind !== 'stopped' && service.kind !== 'scheduled') {
+    return refused(`the job is ${service.kind} now`);
+  }
+  return outcomeOf(await manager.kickstart(step.label, { kill: false }), 'the gateway was started');
+}
+
+async function load(
+  step: ActionStep,
+  { manager, plist }: Hands,
+  before: readonly (() => Promise<ServiceOutcome>)[],
+): Promise<ActionOutcome> {
+  const service = await manager.read(step.label);
+  if (service.kind !== 'not-loaded') return refused(`the job is ${service.kind} now`);
+  const moves = [
+    ...before,
+    () => manager.bootstrap(step.label, plist),
+    () => manager.kickstart(step.label, { kill: false }),
+  ];
+  for (const move of moves) {
+    const outcome = await move();
+    if (outcome.kind === 'failed') return failed(outcome.because);
+  }
+  return done('the job was loaded and started again');
+}
+
+async function isSame(expected: ProcessIdentity, processes: Processes): Promise<boolean> {
+  return (await processes.isAlive({ ...expected, startKey: null })) === 'alive';
+}
+
+async function waitForEnd(
+  expected: ProcessIdentity,
+  { processes, clock, exitWaitMs }: Hands,
+): Promise<boolean> {
+  const deadline = clock.elapsed() + exitWaitMs;
+  for (;;) {
+    if ((await processes.isAlive({ ...expected, startKey: null })) === 'dead') return true;
+    if (clock.elapsed() >= deadline) return false;
+    await clock.sleep(pollMs);
+  }
+}
+
+function outcomeOf(outcome: ServiceOutcome, because: string): ActionOutcome {
+  return outcome.kind === 'done' ? done(because) : failed(outcome.because);
+}
+
+const done = (because: string): ActionOutcome => ({ kind: 'done', because });
+const failed = (because: string): ActionOutcome => ({ kind: 'failed', because });
+const refused = (because: string): ActionOutcome => ({ kind: 'refused', because });

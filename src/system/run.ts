@@ -1,0 +1,75 @@
+import { execa } from 'execa';
+
+export interface RunRequest {
+  /** Absolute path: nothing is looked up on PATH. */
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly timeoutMs: number;
+  /** The whole environment of the child; without it the child gets `cleanEnvironment()`. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly input?: string;
+  /** Captured output beyond this is cut (default 1 MiB): a child that floods us must not fill our memory. */
+  readonly maxBytes?: number;
+}
+
+export type RunResult =
+  | { readonly kind: 'exited'; readonly code: number; readonly stdout: string; readonly stderr: string }
+  | { readonly kind: 'signaled'; readonly signal: string; readonly stdout: string; readonly stderr: string }
+  | { readonly kind: 'timed-out'; readonly afterMs: number }
+  | { readonly kind: 'not-started'; readonly because: string };
+
+export type Run = (request: RunRequest) => Promise<RunResult>;
+
+const defaultMaxBytes = 1_048_576;
+/** After SIGTERM a child has this long before SIGKILL. */
+const killAfterMs = 2_000;
+/** What a dead child left in its pipes (64 KiB each) is read well within this. */
+const drainMs = 1_000;
+
+/**
+ * What our children see: a fixed PATH and locale, the home, nothing else. OpenClaw refuses service commands when it
+ * finds its own service markers (OPENCLAW_*, XPC_SERVICE_NAME) inherited, and NODE_OPTIONS would load foreign code.
+ */
+export function cleanEnvironment(): Record<string, string> {
+  const home = process.env['HOME'];
+  return {
+    PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
+    LANG: 'C',
+    LC_ALL: 'C',
+    ...(home === undefined ? {} : { HOME: home }),
+  };
+}
+
+/** Runs one program by argv, without a shell, with a deadline and a bound on its output. Never throws. */
+export const run: Run = async (request) => {
+  const child = execa(request.file, [...request.args], {
+    reject: false,
+    shell: false,
+    extendEnv: false,
+    env: { ...(request.env ?? cleanEnvironment()) },
+    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+    ...(request.input === undefined ? { stdin: 'ignore' as const } : { input: request.input }),
+    timeout: request.timeoutMs,
+    forceKillAfterDelay: killAfterMs,
+    maxBuffer: request.maxBytes ?? defaultMaxBytes,
+    stripFinalNewline: false,
+    windowsHide: true,
+  });
+  // A grandchild may keep the pipes open long after our child is gone; we wait for our child, not for its offspring.
+  let draining: NodeJS.Timeout | undefined;
+  child.nodeChildProcess.once('exit', () => {
+    draining = setTimeout(() => {
+      child.nodeChildProcess.stdout?.destroy();
+      child.nodeChildProcess.stderr?.destroy();
+    }, drainMs);
+  });
+  const result = await child;
+  clearTimeout(draining);
+  const stdout = typeof result.stdout === 'string' ? result.stdout : '';
+  const stderr = typeof result.stderr === 'string' ? result.stderr : '';
+  if (result.timedOut) return { kind: 'timed-out', afterMs: request.timeoutMs };
+  if (result.exitCode !== undefined) return { kind: 'exited', code: result.exitCode, stdout, stderr };
+  if (result.signal !== undefined) return { kind: 'signaled', signal: result.signal, stdout, stderr };
+  return { kind: 'not-started', because: result.originalMessage ?? 'the program could not be started' };
+};

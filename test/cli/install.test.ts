@@ -1,0 +1,262 @@
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runInstall } from '../../src/cli/install.ts';
+import { parseSettings } from '../../src/config/settings.ts';
+import type { UserError } from '../../src/core/errors.ts';
+import { run } from '../../src/system/run.ts';
+import {
+  alive,
+  changes,
+  createWorld,
+  hurriedClock,
+  otherProgram,
+  statusPid,
+  tree,
+  type World,
+} from './install-world.ts';
+
+const act = { dryRun: false, observe: false };
+const watchdog = 'org.openclaw-immune.watchdog';
+const labels = ['snapshot', 'archive', 'sentinel', 'watchdog'].map((job) => `org.openclaw-immune.${job}`);
+
+let world: World;
+beforeEach(async () => {
+  world = await createWorld();
+});
+afterEach(() => world.stop());
+
+const state = async (label: string): Promise<string> => {
+  const target = `gui/${world.deps.uid}/${label}`;
+  const printed = await world.deps.run({
+    file: world.fake.launchctl,
+    args: ['print', target],
+    timeoutMs: 20_000,
+  });
+  if (printed.kind !== 'exited') return printed.kind;
+  return printed.code === 0 ? (/^\tstate = (.*)$/m.exec(printed.stdout)?.[1] ?? '?') : String(printed.code);
+};
+const refusal = async (promise: Promise<number>): Promise<UserError> =>
+  promise.then(
+    (code) => expect.unreachable(`it ended with ${code}`),
+    (error) => error,
+  );
+const plistOf = (label: string): string => join(world.paths.launchAgents, `${label}.plist`);
+
+describe('a fresh installation', () => {
+  it('ends with a living watchdog, three loaded jobs, private files and a config that can be read', async () => {
+    expect(await runInstall(act, world.deps)).toBe(0);
+    expect(await Promise.all(labels.map(state))).toEqual([
+      'not running',
+      'not running',
+      'not running',
+      'running',
+    ]);
+    const config = readFileSync(world.paths.config, 'utf8');
+    const parsed = parseSettings(config, world.paths.config);
+    expect(parsed).toMatchObject({
+      kind: 'ok',
+      settings: { mode: 'act', serviceManager: 'launchd', tools: { launchctl: world.fake.launchctl } },
+    });
+    for (const [name, what] of Object.entries(tree(world.paths.data))) {
+      expect(`${name} ${what.split(' ')[0]}`).toMatch(/ (-> |[67]00$)/);
+    }
+    for (const label of labels) expect(statSync(plistOf(label)).mode & 0o777).toBe(0o644);
+    const started = await run({ file: world.paths.link, args: ['--version'], timeoutMs: 20_000 });
+    expect(started).toMatchObject({ kind: 'exited', code: 0, stdout: '1.0.0\n' });
+    expect(world.said.join('\n')).toContain(join(world.paths.logs, 'watchdog.log'));
+  });
+
+  it('loads by the sequence: enable, bootout, bootstrap, and a kickstart of the watchdog, which is last', async () => {
+    await runInstall(act, world.deps);
+    const domain = `gui/${world.deps.uid}`;
+    const expected = labels.flatMap((label) => [
+      `enable ${domain}/${label}`,
+      `bootstrap ${domain} ${plistOf(label)}`,
+      ...(label === watchdog ? [`kickstart ${domain}/${label}`] : []),
+    ]);
+    expect(changes(world)).toEqual(expected);
+  });
+
+  it('writes mode observe when asked, and says so', async () => {
+    await runInstall({ dryRun: false, observe: true }, world.deps);
+    expect(readFileSync(world.paths.config, 'utf8')).toContain('mode: "observe"');
+    expect(world.said.join('\n')).toContain('never acts');
+  });
+
+  it('starts a watchdog whose start launchd holds back, and warns of the session', async () => {
+    world.fake.setFaults({ pended: true, managerName: 'Background' });
+    expect(await runInstall(act, world.deps)).toBe(0);
+    expect(await state(watchdog)).toBe('running');
+    expect(world.said.join('\n')).toContain('not a desktop session');
+  });
+
+  it('leaves a foreign file at ~/.local/bin/immune alone and names the command to use', async () => {
+    mkdirSync(dirname(world.paths.link), { recursive: true });
+    writeFileSync(world.paths.link, 'mine');
+    expect(await runInstall(act, world.deps)).toBe(0);
+    expect(readFileSync(world.paths.link, 'utf8')).toBe('mine');
+    expect(world.said.join('\n')).toContain(`the command is ${join(world.paths.bin, 'immune')}`);
+  });
+});
+
+describe('a second installation', () => {
+  it('changes no file, restarts nothing and keeps the edited config', async () => {
+    await runInstall(act, world.deps);
+    const edited = `${readFileSync(world.paths.config, 'utf8')}// mine\n`;
+    writeFileSync(world.paths.config, edited);
+    const before = tree(world.home, alive);
+    const pid = await statusPid(world);
+    const calls = world.fake.calls().length;
+    expect(await runInstall({ dryRun: false, observe: true }, world.deps)).toBe(0);
+    expect(tree(world.home, alive)).toEqual(before);
+    expect(await statusPid(world)).toBe(pid);
+    const kinds = changes(world, calls).map((call) => call.split(' ')[0]);
+    expect(new Set(kinds)).toEqual(new Set(['enable', 'kickstart']));
+    expect(world.said.join('\n')).toContain("write mode: 'observe' into");
+  });
+
+  it('with a new program stops the watchdog first, starts it last and leaves the other jobs alone', async () => {
+    await runInstall(act, world.deps);
+    const pid = await statusPid(world);
+    world.program(otherProgram);
+    const calls = world.fake.calls().length;
+    await runInstall(act, world.deps);
+    expect(await statusPid(world)).not.toBe(pid);
+    const touched = changes(world, calls).filter((call) => !call.startsWith('enable'));
+    expect(touched.every((call) => call.includes(watchdog))).toBe(true);
+    expect(touched[0]).toContain('bootout');
+    const version = await run({ file: world.paths.link, args: ['--version'], timeoutMs: 20_000 });
+    expect(version).toMatchObject({ stdout: '2.0.0\n' });
+    expect(Object.keys(tree(world.paths.app)).filter((name) => /previous|staged|tmp/.test(name))).toEqual([]);
+  });
+
+  it('takes up a job that somebody had disabled and unloaded', async () => {
+    await runInstall(act, world.deps);
+    for (const words of [['disable'], ['bootout']]) {
+      await world.deps.run({
+        file: world.fake.launchctl,
+        args: [...words, `gui/${world.deps.uid}/${watchdog}`],
+        timeoutMs: 20_000,
+      });
+    }
+    expect(await runInstall(act, world.deps)).toBe(0);
+    expect(await state(watchdog)).toBe('running');
+  });
+});
+
+describe('a dry run', () => {
+  it('prints every file and command and changes nothing, and root may do it', async () => {
+    const before = tree(world.home);
+    expect(await runInstall({ dryRun: true, observe: false }, { ...world.deps, uid: 0 })).toBe(0);
+    expect(tree(world.home)).toEqual(before);
+    expect(changes(world)).toEqual([]);
+    const said = world.said.join('\n');
+    for (const label of labels) {
+      expect(said).toContain(plistOf(label));
+      expect(said).toContain(`launchctl' enable gui/0/${label}`);
+    }
+    expect(said).toContain(join(world.paths.runtime, 'node-v99.0.0', 'node'));
+  });
+
+  it('after an installation shows that only looking is left to do', async () => {
+    await runInstall(act, world.deps);
+    world.said.length = 0;
+    await runInstall({ dryRun: true, observe: false }, world.deps);
+    const said = world.said.join('\n');
+    expect(said).not.toMatch(/^ {2}(copy|write|make|link)/m);
+    expect(said).not.toContain('bootstrap');
+  });
+});
+
+describe('an installation that fails', () => {
+  it('takes a fresh one back to nothing', async () => {
+    const before = tree(world.home);
+    world.fake.setFaults({ failures: { bootstrap: { code: 122, times: 99 } } });
+    const error = await refusal(runInstall(act, world.deps));
+    expect(error).toMatchObject({ exitCode: 3 });
+    expect(error.message).toContain('Everything is back as it was before.');
+    expect(error.hint).toContain('launchctl print');
+    expect(tree(world.home)).toEqual(before);
+    expect(await state(watchdog)).toBe('113');
+  });
+
+  it('puts the former program and jobs back, byte for byte and running, when the new watchdog dies', async () => {
+    await runInstall(act, world.deps);
+    const before = tree(world.home, alive);
+    world.program("if (process.argv[2] === '--version') console.log(3); else throw new Error('no good');");
+    world.fake.setFaults({ throttleMs: 300 });
+    const error = await refusal(runInstall(act, { ...world.deps, clock: hurriedClock() }));
+    expect(error.message).toContain('no good');
+    expect(error.message).toContain('Everything is back as it was before.');
+    expect(tree(world.home, alive)).toEqual(before);
+    await expect.poll(() => state(watchdog), { timeout: 20_000 }).toBe('running');
+  });
+
+  it('keeps the former program when the new program cannot even tell its version', async () => {
+    await runInstall(act, world.deps);
+    const before = tree(world.home, alive);
+    world.program('process.exit(7);');
+    const error = await refusal(runInstall(act, world.deps));
+    expect(error.message).toContain('does not work: exit code 7');
+    expect(tree(world.home, alive)).toEqual(before);
+    await expect.poll(() => state(watchdog), { timeout: 20_000 }).toBe('running');
+  });
+});
+
+describe('launchctl in its moods', () => {
+  it('refuses without a desktop session before anything is changed', async () => {
+    const before = tree(world.home);
+    world.fake.setFaults({ noDomain: 125 });
+    expect(await refusal(runInstall(act, world.deps))).toMatchObject({ code: 'no-domain', exitCode: 4 });
+    expect(tree(world.home)).toEqual(before);
+  });
+
+  it('gets through two times error 5 and a launchctl that does not know bootout --wait', async () => {
+    world.fake.setFaults({ failures: { bootstrap: { code: 5, times: 2 } } });
+    expect(await runInstall(act, world.deps)).toBe(0);
+    world.fake.setFaults({ bootoutWait: 'unknown', bootoutCode: 36 });
+    world.program(otherProgram);
+    expect(await runInstall(act, world.deps)).toBe(0);
+    expect(await state(watchdog)).toBe('running');
+  });
+
+  it('says in one sentence what to do where there is no launchctl', async () => {
+    const deps = { ...world.deps, env: { ...world.deps.env, PATH: '/usr/bin:/bin' } };
+    const error = await refusal(runInstall(act, deps));
+    expect(error).toMatchObject({
+      exitCode: 4,
+      hint: expect.stringMatching(/--demo.*immune daemon --foreground/),
+    });
+  });
+});
+
+describe('refusals before anything is changed', () => {
+  it('does not install as root', async () => {
+    const before = tree(world.home);
+    const error = await refusal(runInstall(act, { ...world.deps, uid: 0 }));
+    expect(error).toMatchObject({ code: 'root', exitCode: 4 });
+    expect(tree(world.home)).toEqual(before);
+  });
+
+  it('names path, key and hint of a config that cannot be used', async () => {
+    mkdirSync(world.paths.data, { recursive: true });
+    writeFileSync(world.paths.config, '{ mode: "obsrve" }');
+    const before = tree(world.home);
+    const error = await refusal(runInstall(act, world.deps));
+    expect(error).toMatchObject({ code: 'config', exitCode: 2 });
+    expect(error.message).toContain(world.paths.config);
+    expect(error.message).toMatch(/mode: .*did you mean "observe"/);
+    expect(tree(world.home)).toEqual(before);
+  });
+
+  it('closes a data directory that others could look into, and follows no link to somewhere else', async () => {
+    mkdirSync(world.paths.data, { recursive: true });
+    chmodSync(world.paths.data, 0o755);
+    mkdirSync(dirname(world.paths.link), { recursive: true });
+    symlinkSync('/usr/bin/true', world.paths.link);
+    await runInstall(act, world.deps);
+    expect(statSync(world.paths.data).mode & 0o777).toBe(0o700);
+    expect(tree(dirname(world.paths.link))['./immune']).toBe('-> /usr/bin/true');
+  });
+});

@@ -1,0 +1,114 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { chownSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { passedThrough } from './openclaw-cache.ts';
+import { isLivingRun, nameOfThisRun } from './processes.ts';
+
+const userName = 'immune-test';
+
+export interface TestUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+/** The unprivileged user the real part runs as: made once, with a home of its own. */
+export function testUser(): TestUser {
+  const known = readUser();
+  if (known !== null) return known;
+  const home = join('/home', userName);
+  execFileSync('useradd', ['--create-home', '--home-dir', home, '--shell', '/bin/sh', userName], {
+    stdio: 'inherit',
+  });
+  const made = readUser();
+  if (made === null) throw new Error(`useradd made no user ${userName}`);
+  return made;
+}
+
+function readUser(): TestUser | null {
+  let line: string;
+  try {
+    line = execFileSync('getent', ['passwd', userName], { encoding: 'utf8' });
+  } catch {
+    // getent exits 2 when there is no such user.
+    return null;
+  }
+  const [, , uid, gid, , home] = line.trim().split(':');
+  return home === undefined || home === '' ? null : { uid: Number(uid), gid: Number(gid), home };
+}
+
+/** Tools the product and the scenarios call, and the Debian package that brings each. */
+const systemTools: readonly (readonly [string, string])[] = [
+  ['lsof', 'lsof'],
+  ['git', 'git'],
+  ['tar', 'tar'],
+  ['ps', 'procps'],
+  ['netstat', 'net-tools'],
+];
+
+/** Installs missing system tools with apt-get: only root can, and a clean container may lack some. */
+export function installSystemTools(): void {
+  const missing = systemTools.filter(
+    ([tool]) => !['/bin', '/usr/bin', '/sbin', '/usr/sbin'].some((f) => existsSync(join(f, tool))),
+  );
+  if (missing.length === 0) return;
+  const packages = missing.map(([, name]) => name);
+  console.log(`installing ${packages.join(', ')}`);
+  execFileSync('apt-get', ['update', '-q'], { stdio: 'inherit' });
+  execFileSync('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], {
+    stdio: 'inherit',
+  });
+}
+
+/** What the copy leaves behind: history nobody reads there. */
+const notCopied: ReadonlySet<string> = new Set(['.git', 'coverage']);
+
+/** Copies the checkout to a folder of the test user: folders above the checkout may be closed to it. */
+export function copyCheckout(from: string, user: TestUser): string {
+  const parent = join(user.home, 'checkouts');
+  mkdirSync(parent, { recursive: true, mode: 0o755 });
+  chownSync(parent, user.uid, user.gid);
+  for (const old of readdirSync(parent)) {
+    // Named after the run that made it: what a dead run left is only in the way.
+    if (!isLivingRun(old)) rmSync(join(parent, old), { recursive: true, force: true });
+  }
+  const folder = join(parent, nameOfThisRun());
+  mkdirSync(folder, { mode: 0o755 });
+  for (const name of readdirSync(from)) {
+    if (notCopied.has(name)) continue;
+    cpSync(join(from, name), join(folder, name), {
+      recursive: true,
+      verbatimSymlinks: true,
+      preserveTimestamps: true,
+    });
+  }
+  execFileSync('chown', ['-R', `${user.uid}:${user.gid}`, folder]);
+  return folder;
+}
+
+/** Runs our Node as the test user and gives its exit code. Its output is ours; a signal to us ends it too. */
+export function runAsUser(user: TestUser, folder: string, args: readonly string[]): Promise<number> {
+  const node = join(folder, 'node_modules', '.bin', 'node');
+  const environment: Record<string, string> = {
+    HOME: user.home,
+    USER: userName,
+    LOGNAME: userName,
+    LANG: 'C.UTF-8',
+    PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+  };
+  for (const [name, value] of Object.entries(process.env)) {
+    const ours = name.startsWith('OPENCLAW_IMMUNE_TEST_');
+    if (value !== undefined && (ours || passedThrough.has(name.toLowerCase()))) environment[name] = value;
+  }
+  // setpriv replaces itself by Node, so a signal reaches it; Node's own uid option would keep root's groups.
+  const child = spawn(
+    'setpriv',
+    [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--no-new-privs', node, ...args],
+    { cwd: folder, env: environment, stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => child.kill('SIGTERM'));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
