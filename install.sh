@@ -78,22 +78,31 @@ if [ "$demo" = no ]; then
     'there is no launchctl on PATH, so LaunchAgents cannot be used: see it work with "./install.sh --demo", or run the watchdog yourself with "immune daemon --foreground"'
 fi
 
+# Becomes the program given, with the options of ours that it takes.
+run_immune() {
+  verb=install
+  [ "$uninstall" = no ] || verb=uninstall
+  set -- "$@" "$verb"
+  [ "$dry" = no ] || set -- "$@" --dry-run
+  [ "$observe" = no ] || set -- "$@" --observe
+  [ "$purge" = no ] || set -- "$@" --purge
+  exec "$@"
+}
+
 # The hidden lock file is the last thing npm writes: without it an earlier npm ci was cut short. Node is asked for its
 # version because node_modules may have been copied from another kind of machine.
 ready() { [ -f node_modules/.package-lock.json ] && [ "$("$node" --version 2>/dev/null)" = "v$wanted" ]; }
 
+installed="${HOME:-}/Library/Application Support/openclaw-immune/bin/immune"
+
 if ! ready; then
+  # An installed copy removes itself without dependencies and network.
+  [ "$uninstall" = no ] || [ ! -x "$installed" ] || run_immune "$installed"
   if [ "$dry" = yes ]; then
     printf 'Would run first, in %s:\n  npm ci\n' "$checkout"
     printf 'Nothing has been changed. The plan of the rest needs what npm ci brings; after it: ./install.sh --dry-run\n'
     exit 0
   fi
-  # An installed copy can remove itself without dependencies and network.
-  [ "$uninstall" = no ] || [ ! -x "$HOME/.local/bin/immune" ] || {
-    [ "$purge" = no ] || set -- --purge
-    [ "$purge" = yes ] || set --
-    exec "$HOME/.local/bin/immune" uninstall "$@"
-  }
   command -v npm >/dev/null 2>&1 || fail 3 'the dependencies are missing and there is no npm on PATH to fetch them' \
     'npm comes with Node; the gateway'\''s own Node has one' "next: put npm on PATH, then: $checkout/install.sh"
   echo 'Fetching the dependencies (npm ci) ...'
@@ -118,14 +127,9 @@ if stale; then
     printf 'Would run first, in %s:\n  node_modules/.bin/rolldown -c\n' "$checkout"
     entry=$checkout/src/main.ts
   else
-    PATH=$checkout/node_modules/.bin:$PATH rolldown -c >&2 || fail 3 'the bundle could not be built; nothing has been installed' \
+    PATH=$checkout/node_modules/.bin:$PATH rolldown -c >/dev/null || fail 3 'the bundle could not be built; nothing has been installed' \
       'the lines above say why' "next: cd '$checkout' && npm run build"
   fi
 fi
 
-set --
-[ "$dry" = no ] || set -- "$@" --dry-run
-[ "$observe" = no ] || set -- "$@" --observe
-[ "$purge" = no ] || set -- "$@" --purge
-[ "$uninstall" = no ] || exec "$node" "$entry" uninstall "$@"
-exec "$node" "$entry" install "$@"
+run_immune "$node" "$entry"

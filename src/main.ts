@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
 import type { Context } from './cli/context.ts';
 import { exitCodes } from './cli/exit-codes.ts';
+import type { InstallerDeps } from './cli/install-context.ts';
 import { type Command, parseCommand } from './cli/parse.ts';
-import { type Paths, resolvePaths } from './config/paths.ts';
+import { type Layout, type Paths, resolvePaths } from './config/paths.ts';
 import { UserError } from './core/errors.ts';
 import { systemClock } from './system/clock.ts';
 
@@ -56,12 +57,26 @@ async function perform(command: Command): Promise<number> {
       return (await import('./cli/pause.ts')).runPause(command.forMs, await makeContext(false));
     case 'resume':
       return (await import('./cli/pause.ts')).runResume(await makeContext(false));
-    case 'check':
-    case 'daemon':
+    case 'check': {
+      const context = await makeContext(false);
+      const { lookDeepOnce } = await import('./cli/look-deep.ts');
+      return (await import('./cli/check.ts')).runCheck(command, context, () => lookDeepOnce(context));
+    }
+    case 'daemon': {
+      const context = await makeContext(true);
+      if (process.stdout.isTTY) {
+        process.stdout.write(
+          `The watchdog runs in this terminal until Ctrl-C; its log is in ${context.paths.logs}\n`,
+        );
+      }
+      return (await import('./cli/daemon.ts')).runDaemonCommand(context);
+    }
     case 'job':
+      return (await import('./cli/job.ts')).runJobCommand(command.job, await makeContext(false));
     case 'install':
+      return (await import('./cli/install.ts')).runInstall(command, await installerDeps());
     case 'uninstall':
-      throw new Error('not wired');
+      return (await import('./cli/uninstall.ts')).runUninstall(command, await installerDeps());
     default:
       return command satisfies never;
   }
@@ -69,8 +84,10 @@ async function perform(command: Command): Promise<number> {
 
 /** `handlesSignals`: the command ends by itself when the signal aborts; others keep the system's way of ending. */
 async function makeContext(handlesSignals: boolean): Promise<Context> {
+  const { paths, layout } = await findPlace();
   return {
-    paths: await findPaths(),
+    paths,
+    layout,
     clock: systemClock(),
     env: process.env,
     uid: process.getuid?.() ?? 0,
@@ -87,13 +104,28 @@ function abortOnSignals(): AbortSignal {
   return controller.signal;
 }
 
-async function findPaths(): Promise<Paths> {
+async function installerDeps(): Promise<InstallerDeps> {
+  const { run } = await import('./system/run.ts');
+  return {
+    env: process.env,
+    uid: process.getuid?.() ?? 0,
+    accountHome: userInfo().homedir,
+    entry: process.argv[1] === undefined ? '' : realpathSync(process.argv[1]),
+    node: { path: process.execPath, version: process.versions.node },
+    run,
+    clock: systemClock(),
+    say: (line) => process.stdout.write(`${line}\n`),
+  };
+}
+
+async function findPlace(): Promise<{ readonly paths: Paths; readonly layout: Layout }> {
   // $HOME may be missing or nonsense (an empty environment); the account's own home is always known.
   const home = isAbsolute(homedir()) ? homedir() : userInfo().homedir;
   const { findOnPath } = await import('./cli/install-tools.ts');
   const hasLaunchd =
     process.platform === 'darwin' || (await findOnPath('launchctl', process.env['PATH'])) !== null;
-  return resolvePaths({ home, layout: hasLaunchd ? 'macos' : 'xdg', env: process.env });
+  const layout = hasLaunchd ? 'macos' : 'xdg';
+  return { layout, paths: resolvePaths({ home, layout, env: process.env }) };
 }
 
 /** Says what went wrong and what to type next; answers the exit code. */
@@ -114,7 +146,7 @@ async function explain(error: unknown): Promise<number> {
 /** Leaves the stack in the log of an installation; null where there is none, or where even that failed. */
 async function noteInLog(stack: string): Promise<string | null> {
   try {
-    const { logs } = await findPaths();
+    const { logs } = (await findPlace()).paths;
     if (!existsSync(logs)) return null;
     const [{ createLog }, { createRedactor }] = await Promise.all([
       import('./system/log.ts'),

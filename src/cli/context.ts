@@ -1,4 +1,4 @@
-import type { Paths } from '../config/paths.ts';
+import type { Layout, Paths } from '../config/paths.ts';
 import type { Clock } from '../core/time.ts';
 
 /** Where a command writes. Standard output and standard error fit here. */
@@ -10,6 +10,8 @@ export interface Output {
 /** What every command is given: nothing in `cli/` reaches for the process itself. */
 export interface Context {
   readonly paths: Paths;
+  /** `macos` wherever there is a launchctl. */
+  readonly layout: Layout;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly uid: number;

@@ -20,7 +20,7 @@ export function processExists(pid: number): boolean {
 export type DaemonAnswer =
   | { readonly kind: 'answer'; readonly answer: Answer }
   /** No daemon runs. */
-  | { readonly kind: 'none' }
+  | { readonly kind: 'none'; readonly everRan: boolean }
   /** One seems to run and did not answer in time; the request was taken back. */
   | { readonly kind: 'silent' };
 
@@ -32,14 +32,21 @@ export async function askDaemon(
 ): Promise<DaemonAnswer> {
   const { clock, paths } = context;
   const before = await readStatus(paths.state);
-  if (before.kind !== 'read' || !processExists(before.status.pid)) return { kind: 'none' };
+  if (before.kind !== 'read' || !processExists(before.status.pid)) {
+    return { kind: 'none', everRan: before.kind !== 'missing' };
+  }
   const answer = await sendRequest(paths.state, request, { clock, timeoutMs });
   return answer === null ? { kind: 'silent' } : { kind: 'answer', answer };
 }
 
-/** What to type to have a daemon that answers. */
 export function kickstartCommand(uid: number, options: { readonly kill: boolean }): string {
   return `launchctl kickstart ${options.kill ? '-k ' : ''}gui/${uid}/${labelOf('watchdog')}`;
+}
+
+/** What to type when no daemon runs. */
+export function startCommand({ layout, uid }: Context, everRan: boolean): string {
+  if (layout === 'xdg') return 'immune daemon --foreground';
+  return everRan ? kickstartCommand(uid, { kill: false }) : './install.sh';
 }
 
 export function silentDaemon(uid: number, timeoutMs: number): UserError {

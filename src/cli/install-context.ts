@@ -7,7 +7,7 @@ import { launchdManager } from '../system/launchd/door.ts';
 import type { Run } from '../system/run.ts';
 import { chooseHome } from './install-home.ts';
 import type { ServiceDoor } from './install-load.ts';
-import { type FoundTools, findTools } from './install-tools.ts';
+import { type FoundTools, findTools, withoutGitStandIn } from './install-tools.ts';
 
 /** What `install` and `uninstall` need from outside; `main.ts` fills it. */
 export interface InstallerDeps {
@@ -49,7 +49,7 @@ export async function standGround(
       { hint: `as that user and without sudo: immune ${verb}`, exitCode: 4 },
     );
   }
-  const tools = await findTools(env['PATH']);
+  const tools = await withoutGitStandIn(await findTools(env['PATH']), run);
   const { launchctl } = tools;
   if (launchctl === null) {
     throw new UserError('no-launchctl', 'there is no launchctl on PATH, so LaunchAgents cannot be used', {

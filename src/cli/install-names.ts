@@ -9,7 +9,7 @@ export interface JobPlace {
 }
 
 /** The watchdog is last: it is stopped first and started last. */
-export const timerJobs = ['snapshot', 'archive', 'sentinel'] as const satisfies readonly JobName[];
+const timerJobs = ['snapshot', 'archive', 'sentinel'] as const satisfies readonly JobName[];
 export const allJobs: readonly JobName[] = [...timerJobs, 'watchdog'];
 
 /** Never `ai.openclaw.*`: OpenClaw's doctor removes auxiliary jobs of that name. */

@@ -17,7 +17,7 @@ function renderCommand(argv: readonly string[]): string {
 }
 
 /** The lines of one step: every file and every command. */
-export function renderStep(step: Step, words: LaunchctlWords): readonly string[] {
+function renderStep(step: Step, words: LaunchctlWords): readonly string[] {
   const run = (...argv: string[]): string => `${column('run')}${renderCommand(argv)}`;
   const target = (label: string): string => `gui/${words.uid}/${label}`;
   const start = (label: string, heartbeat: string | null): string[] =>
@@ -67,6 +67,30 @@ export function renderStep(step: Step, words: LaunchctlWords): readonly string[]
     default:
       return step satisfies never;
   }
+}
+
+/** One short line while a step is being done; a home is written as `~`. */
+export function renderProgress(step: Step, home: string): string {
+  const what = (): string => {
+    switch (step.kind) {
+      case 'directory':
+        return `${column('make')}${step.path}`;
+      case 'copy':
+      case 'write':
+      case 'link':
+      case 'remove':
+        return `${column(step.kind)}${step.path}`;
+      case 'unload':
+      case 'load':
+      case 'enable':
+        return `${column(step.kind)}${step.label}`;
+      case 'confirm':
+        return `${column('check')}${step.label}  (${step.why})`;
+      default:
+        return step satisfies never;
+    }
+  };
+  return `  ${what().replaceAll(`${home}/`, '~/')}`;
 }
 
 /** The whole plan, for `--dry-run`. */

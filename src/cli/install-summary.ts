@@ -10,11 +10,14 @@ export function lastWords(request: {
   readonly uid: number;
   readonly mode: 'act' | 'observe';
   readonly path: string | undefined;
+  /** Whether `immune` on the operator's PATH is our link. */
+  readonly linked: boolean;
 }): readonly string[] {
   const { target, ground, uid, mode } = request;
   const { link } = target;
   const onPath = (request.path ?? '').split(delimiter).includes(dirname(link.path));
-  const command = onPath ? 'immune' : link.target;
+  const ours = request.linked ? link.path : link.target;
+  const command = onPath && request.linked ? 'immune' : ours;
   const guard =
     mode === 'act' ? 'It guards the gateway now.' : 'It only observes: it decides and tells, and never acts.';
   return [

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import type { Paths } from '../config/paths.ts';
-import { buildPlist } from '../system/launchd/plist.ts';
+import { UserError } from '../core/errors.ts';
+import { buildPlist, parsePlist } from '../system/launchd/plist.ts';
 import { renderLauncher } from './install-launchers.ts';
 import { allJobs, commandOf, definitionOf, type JobName, labelOf, launcherOf } from './install-names.ts';
 import { stagedFile } from './install-steps.ts';
@@ -127,9 +128,18 @@ function wantedJob(job: JobName, request: TargetRequest): WantedJob {
   const label = labelOf(job);
   const definition = definitionOf(job, { home, dataDir: paths.data, logsDir: paths.logs });
   const path = plistPathOf(paths, job);
+  const content = buildPlist(definition);
+  const readBack = parsePlist(content);
+  // A home with a character that XML cannot carry would give a plist that launchd reads differently, or not at all.
+  if (readBack.kind === 'invalid' || readBack.job.environmentVariables['HOME'] !== home) {
+    throw new UserError('plist', `the home ${JSON.stringify(home)} cannot be written into a LaunchAgent`, {
+      hint: 'use a home directory without control characters in its name',
+      exitCode: 4,
+    });
+  }
   const plist: WantedText = {
     // launchd refuses a plist others may write to; reading it tells nothing, so it is like every other one there.
-    ...text(path, buildPlist(definition), { mode: 0o644, why: `LaunchAgent ${label}` }),
+    ...text(path, content, { mode: 0o644, why: `LaunchAgent ${label}` }),
     lint: plutil === null ? null : [plutil, '-lint', path],
   };
   const heartbeat = job === 'watchdog' ? join(paths.state, 'status.json') : null;

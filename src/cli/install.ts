@@ -10,10 +10,11 @@ import { findGateway, renderConfig } from './install-gateway.ts';
 import { observeTarget } from './install-observe.ts';
 import { type PlanOutcome, performPlan } from './install-perform.ts';
 import { type Observed, planInstall } from './install-plan.ts';
-import { renderPlan, renderStep } from './install-render.ts';
+import { renderPlan, renderProgress } from './install-render.ts';
 import type { Step } from './install-steps.ts';
 import { lastWords } from './install-summary.ts';
 import { describeTarget, type Source, sourceOf } from './install-target.ts';
+import { missingTools } from './install-tools.ts';
 
 export interface InstallOptions {
   readonly dryRun: boolean;
@@ -42,7 +43,7 @@ export async function runInstall(options: InstallOptions, deps: InstallerDeps): 
     ...(options.dryRun ? [] : refuseWithoutLaunchd(observed, deps.uid)),
     ...(await sessionNotes(ground, deps)),
     ...(settings === null
-      ? []
+      ? missingTools(ground.tools)
       : await configNotes(settings, {
           observe: options.observe,
           tools: ground.tools,
@@ -66,11 +67,12 @@ export async function runInstall(options: InstallOptions, deps: InstallerDeps): 
   const outcome = await performPlan(steps, {
     run: deps.run,
     service: ground.service,
-    about: (step) => deps.say(`  ${renderStep(step, words)[0] ?? ''}`),
+    about: (step) => deps.say(renderProgress(step, ground.home)),
   });
   if (outcome.kind === 'failed') throw installFailed(outcome, ground, deps.uid);
   const mode = settings?.mode ?? (options.observe ? 'observe' : 'act');
-  lastWords({ target, ground, uid: deps.uid, mode, path: deps.env['PATH'] }).forEach(deps.say);
+  const linked = observed.link !== 'foreign';
+  lastWords({ target, ground, uid: deps.uid, mode, linked, path: deps.env['PATH'] }).forEach(deps.say);
   return 0;
 }
 

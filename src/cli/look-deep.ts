@@ -4,6 +4,8 @@ import { sightGateway } from '../daemon/gateway-sight.ts';
 import { createEyes, type EyesParts, lookAtListener } from '../probes/eyes.ts';
 import { createGatewayLink } from '../probes/gateway-link.ts';
 import { observe } from '../probes/observe.ts';
+import { embeddedManager } from '../system/embedded/manager.ts';
+import { createSupervisor } from '../system/embedded/supervisor.ts';
 import type { Context } from './context.ts';
 import { launchdOf, openWorkshop } from './workshop.ts';
 
@@ -18,7 +20,11 @@ export async function lookDeepOnce(context: Context): Promise<Evidence> {
   const { clock, uid } = context;
   const parts: EyesParts = {
     clock,
-    manager: launchdOf(settings, context),
+    // Without launchd the daemon starts the gateway itself: with no daemon no job is loaded, which is what this says.
+    manager:
+      settings.serviceManager === 'embedded'
+        ? embeddedManager(createSupervisor({ clock }), clock)
+        : launchdOf(settings, context),
     processes: shop.processes,
     tools: settings.tools,
     uid,

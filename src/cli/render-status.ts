@@ -59,6 +59,8 @@ function gatewayLines(facts: StatusFacts, style: Style): readonly string[] {
 }
 
 function launchdLines({ gatewayJob, watchdogJob }: StatusFacts): readonly string[] {
+  // Where launchd is not asked at all, one reason is enough.
+  if (watchdogJob.state.kind === 'unread') return [jobWords(watchdogJob.state)];
   return [gatewayJob, watchdogJob].map(({ label, state }) => `${label ?? 'the gateway'}: ${jobWords(state)}`);
 }
 
@@ -68,8 +70,12 @@ function paintWatchdog(facts: StatusFacts, style: Style): string {
 }
 
 /** What is worth knowing and is no outage: an auth mismatch, a 503 readiness, a gateway we can only half see. */
-export function notesOf({ file }: StatusFacts): readonly string[] {
-  return file.kind === 'read' ? [...file.status.state.notes, ...file.status.gateway.problems] : [];
+export function notesOf(facts: StatusFacts): readonly string[] {
+  const { file } = facts;
+  if (file.kind !== 'read') return [];
+  const notes = [...file.status.state.notes, ...file.status.gateway.problems];
+  // Nobody has looked since: it may have been mended, or not.
+  return watchdogOf(facts).kind === 'alive' ? notes : notes.map((note) => `last known: ${note}`);
 }
 
 function incidentLines({ file, now }: StatusFacts): readonly string[] {

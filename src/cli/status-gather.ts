@@ -25,7 +25,7 @@ const healthzTimeoutMs = 500;
 /** launchctl answers in milliseconds; a hanging one must not hang us. */
 const launchctlTimeoutMs = seconds(2);
 /** A heartbeat younger than this needs no second proof that its process is still the same one. */
-const surelyFreshMs = 60_000;
+const surelyFreshMs = 90_000;
 
 type JobState = ServiceState | { readonly kind: 'unread'; readonly because: string };
 
@@ -81,7 +81,7 @@ function urlOf(file: StatusReading, settings: Settings | null): string | null {
     env,
     programArguments: [],
   });
-  return `${endpoint.tls ? 'wss' : 'ws'}://${host ?? endpoint.host}:${port ?? endpoint.port}`;
+  return `${endpoint.tls ? 'https' : 'http'}://${host ?? endpoint.host}:${port ?? endpoint.port}`;
 }
 
 async function askHealthz(

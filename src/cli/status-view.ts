@@ -60,8 +60,8 @@ export type WatchdogView =
   | { readonly kind: 'never' }
   | { readonly kind: 'unreadable'; readonly because: string };
 
-/** Six looks of a healthy gateway, and longer than a restart keeps the loop waiting. */
-const staleAfterMs = 60_000;
+/** A heartbeat is written at every look, at least every 30 s; three times as late is stale, as for the sentinel. */
+const staleAfterMs = 90_000;
 
 export function watchdogOf({ file, daemonProcess, now, policy }: StatusFacts): WatchdogView {
   if (file.kind === 'missing') return { kind: 'never' };
@@ -178,7 +178,7 @@ function unwatched({ healthz, gatewayJob }: StatusFacts): GatewayView {
   };
 }
 
-export function healthzWords(healthz: StatusFacts['healthz']): string {
+function healthzWords(healthz: StatusFacts['healthz']): string {
   switch (healthz.kind) {
     case 'live':
       return 'it answers';

@@ -14,7 +14,7 @@ export function clockTime(at: Instant): string {
 
 const two = (value: number): string => String(value).padStart(2, '0');
 
-export const ago = (at: Instant, now: Instant): string => `${spell(since(at, now))} ago`;
+const ago = (at: Instant, now: Instant): string => `${spell(since(at, now))} ago`;
 
 export function jobWords(state: StatusFacts['gatewayJob']['state']): string {
   switch (state.kind) {
@@ -72,10 +72,10 @@ export function watchdogWords(facts: StatusFacts): string {
   if (facts.file.kind !== 'read') return view.kind;
   const { pid, at, startedAt, mode, state } = facts.file.status;
   if (view.kind === 'dead') return `not running; its last heartbeat was ${ago(at, facts.now)}`;
-  const stuck = view.kind === 'stale' ? 'stuck: process lives, its loop does not turn; ' : '';
+  const alive = view.kind === 'stale' ? 'stuck: its process lives, its loop does not turn; running' : 'alive';
   const does = mode === 'observe' ? 'observing only' : 'acting';
   const pause = state.pause === null ? '' : `, ${pauseWords(state.pause.until, facts.now)}`;
-  return `${stuck}alive since ${clockTime(startedAt)}, process ${pid}, heartbeat ${ago(at, facts.now)}, ${does}${pause}`;
+  return `${alive} since ${clockTime(startedAt)}, process ${pid}, heartbeat ${ago(at, facts.now)}, ${does}${pause}`;
 }
 
 function pauseWords(until: Instant | null, now: Instant): string {

@@ -5,7 +5,7 @@ import { isLoaded } from './install-load.ts';
 import { allJobs, labelOf } from './install-names.ts';
 import { observeLink } from './install-observe.ts';
 import { performAll } from './install-perform.ts';
-import { renderPlan, renderStep } from './install-render.ts';
+import { renderPlan, renderProgress } from './install-render.ts';
 import { immuneLink } from './install-target.ts';
 import { kept, notPurged, planUninstall, removable } from './uninstall-plan.ts';
 
@@ -53,7 +53,7 @@ export async function runUninstall(
   const problems = await performAll(steps, {
     run: deps.run,
     service,
-    about: (step) => say(`  ${renderStep(step, words)[0] ?? ''}`),
+    about: (step) => say(renderProgress(step, ground.home)),
   });
   if (problems.length > 0) {
     throw new UserError('uninstall', `not everything could be removed: ${problems.join(' ')}`, {

@@ -1,6 +1,6 @@
 import type { Evidence } from './evidence.ts';
 
-export interface CheckLine {
+interface CheckLine {
   readonly verdict: 'pass' | 'fail' | 'unknown' | 'note';
   readonly sentence: string;
 }

@@ -95,9 +95,12 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     {
       clock,
       rules,
-      observe: (how) => {
+      observe: async (how) => {
         if (how.depth === 'full' || how.depth === 'deep') link.refresh();
-        return observe(eyes, how);
+        const seen = await observe(eyes, how);
+        // It answers again: no need to wait out the connection's backoff.
+        if (seen.healthz.kind === 'live' && seen.socket.kind === 'closed') link.client.nudge();
+        return seen;
       },
       perform: (action) =>
         perform(action, {

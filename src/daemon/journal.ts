@@ -73,7 +73,10 @@ export async function openJournal(stateDir: string, now: Instant): Promise<Journ
   if (opened.kind === 'failed') return { kind: 'failed', because: opened.because };
   if (parsed.kind === 'whole' && parsed.tornBytes > 0) {
     const cut = await opened.file.truncate(parsed.goodBytes);
-    if (cut.kind === 'failed') return { kind: 'failed', because: cut.because };
+    if (cut.kind === 'failed') {
+      await opened.file.close();
+      return { kind: 'failed', because: cut.because };
+    }
     reports.push(`the last journal line was torn (${parsed.tornBytes} bytes) and was dropped`);
   }
   const newest = newer(checkpoint.line, parsed.last);

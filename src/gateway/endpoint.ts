@@ -3,7 +3,7 @@ import type { ConfigRecord } from './config-file.ts';
 import type { Environment } from './env-file.ts';
 import { type Secret, secret } from './secret.ts';
 
-export type Bind = 'loopback' | 'lan' | 'tailnet' | 'custom' | 'auto';
+type Bind = 'loopback' | 'lan' | 'tailnet' | 'custom' | 'auto';
 
 export interface Endpoint {
   /** Where to probe: 127.0.0.1, on which every bind mode of 2026.9.6 listens. */

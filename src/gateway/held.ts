@@ -107,10 +107,22 @@ export function createHeldConnection(open: OpenSocket, options: HeldOptions): Ga
   };
 
   const retryAfter = (end: ConnectionEnd): number => {
-    const doubled = Math.min(backoffMs.max, backoffMs.min * 2 ** Math.min(failures, 16));
+    const doubled = backoffMs.min * 2 ** Math.min(failures, 16);
     failures += 1;
-    if (end.kind === 'auth-failed' || end.kind === 'protocol-mismatch') return backoffMs.afterAuthFailure;
-    return end.kind === 'not-now' ? Math.min(backoffMs.max, Math.max(doubled, end.retryAfterMs)) : doubled;
+    switch (end.kind) {
+      case 'auth-failed':
+      case 'protocol-mismatch':
+        return backoffMs.afterAuthFailure;
+      // Each unproven greeting leaves a warning in the log of a gateway that is ours after all.
+      case 'not-ours':
+        return Math.min(backoffMs.afterAuthFailure, doubled);
+      case 'not-now':
+        return Math.min(backoffMs.max, Math.max(doubled, end.retryAfterMs));
+      case 'closed':
+        return Math.min(backoffMs.max, doubled);
+      default:
+        return end satisfies never;
+    }
   };
 
   const evidenceOf = (end: ConnectionEnd, at: Instant): SocketEvidence => {

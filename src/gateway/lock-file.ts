@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Instant, instant } from '../core/time.ts';
 
 /** What a gateway writes about itself while it runs; older versions leave out port and state directory. */
-export interface GatewayLock {
+interface GatewayLock {
   readonly path: string;
   readonly pid: number;
   readonly createdAt: Instant | null;
@@ -17,7 +17,7 @@ export type LockResult =
   | { readonly kind: 'unknown'; readonly because: string };
 
 /** Parses a lock; the gateway pads it with white space and rewrites it in place, so a torn one is possible. */
-export function parseLock(path: string, text: string): GatewayLock | null {
+function parseLock(path: string, text: string): GatewayLock | null {
   let value: unknown;
   try {
     value = JSON.parse(text.trim());

@@ -8,7 +8,7 @@ export interface RawSocket {
   terminate(): void;
 }
 
-export interface RawSocketHandlers {
+interface RawSocketHandlers {
   readonly onText: (text: string) => void;
   /** A ping or pong of the peer: it is alive. */
   readonly onControl: () => void;
@@ -16,7 +16,7 @@ export interface RawSocketHandlers {
   readonly onEnd: (code: number, reason: string) => void;
 }
 
-export interface SocketTarget {
+interface SocketTarget {
   /** `ws://127.0.0.1:18789` or `wss://…`. */
   readonly url: string;
 }

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { UpdateEvidence } from '../core/evidence.ts';
 import type { Instant } from '../core/time.ts';
@@ -78,7 +78,9 @@ async function handoffRows({
   packageRoot,
   now,
 }: UpdateMarkerInput): Promise<readonly Finding[]> {
+  if (packageRoot === null) return [];
   const findings: Finding[] = [];
+  const roots: readonly unknown[] = [packageRoot, realRoot(packageRoot)];
   for (const path of handoffPaths) {
     const rows = await readRows(path, {
       table: 'managed_update_handoffs',
@@ -88,12 +90,21 @@ async function handoffRows({
     else {
       for (const row of rows.rows) {
         // The file is shared: a hand-over of another installation is not ours.
-        if (packageRoot !== null && row['install_root'] !== packageRoot) continue;
+        if (!roots.includes(row['install_root'])) continue;
         findings.push(byAge(row['updated_at'], now, `update hand-over in ${path}`));
       }
     }
   }
   return findings;
+}
+
+function realRoot(root: string): string {
+  try {
+    return realpathSync(root);
+  } catch {
+    // In the middle of an update the folder may be gone for a moment: its plain name has to do.
+    return root;
+  }
 }
 
 /** npm renames the old package to `.openclaw-<8 random>` while it extracts the new one. */

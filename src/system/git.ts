@@ -31,7 +31,6 @@ const lockFiles = [
 /** Nothing of the user's or the machine's git configuration may change what we store or run a program of theirs. */
 const configuration = Object.entries({
   'core.hooksPath': '/dev/null',
-  'core.excludesFile': '/dev/null',
   'core.attributesFile': '/dev/null',
   'core.autocrlf': 'false',
   'core.fsmonitor': 'false',

@@ -87,7 +87,7 @@ export async function createWorld(): Promise<World> {
       entry,
       node: { path: node, version: 'v99.0.0' },
       run: shortCut(fake, fakeDir),
-      clock: systemClock(),
+      clock: hurriedClock(3),
       say: (line) => said.push(line),
     },
     program: (source) => writeFileSync(entry, source),
@@ -109,13 +109,13 @@ function shortCut(fake: FakeLaunchd, dir: string): Run {
 
 export const otherProgram = standIn('2.0.0');
 
-/** Runs ten times as fast: for waits that end by giving up. */
-export function hurriedClock(): Clock {
+/** Runs some times as fast: for waits that end by giving up, and for one second that proves a process lasts. */
+export function hurriedClock(times: number): Clock {
   const clock = systemClock();
   return {
     now: clock.now,
-    elapsed: () => millis(clock.elapsed() * 10),
-    sleep: (length, signal) => clock.sleep(millis(length / 10), signal),
+    elapsed: () => millis(clock.elapsed() * times),
+    sleep: (length, signal) => clock.sleep(millis(length / times), signal),
   };
 }
 

@@ -186,7 +186,7 @@ describe('an installation that fails', () => {
     const before = tree(world.home, alive);
     world.program("if (process.argv[2] === '--version') console.log(3); else throw new Error('no good');");
     world.fake.setFaults({ throttleMs: 300 });
-    const error = await refusal(runInstall(act, { ...world.deps, clock: hurriedClock() }));
+    const error = await refusal(runInstall(act, { ...world.deps, clock: hurriedClock(10) }));
     expect(error.message).toContain('no good');
     expect(error.message).toContain('Everything is back as it was before.');
     expect(tree(world.home, alive)).toEqual(before);
@@ -201,6 +201,47 @@ describe('an installation that fails', () => {
     expect(error.message).toContain('does not work: exit code 7');
     expect(tree(world.home, alive)).toEqual(before);
     await expect.poll(() => state(watchdog), { timeout: 20_000 }).toBe('running');
+  });
+});
+
+describe('an upgrade that fails half-way', () => {
+  const sentinel = 'org.openclaw-immune.sentinel';
+  const older = (label: string): string =>
+    readFileSync(plistOf(label), 'utf8').replaceAll('openclaw-immune-', 'older-');
+  const launchctl = (...args: string[]) =>
+    world.deps.run({ file: world.fake.launchctl, args, timeoutMs: 20_000 });
+
+  it('restores former plists, loads the former jobs again and leaves a disabled label disabled', async () => {
+    await runInstall(act, world.deps);
+    const { uid } = world.deps;
+    writeFileSync(plistOf(sentinel), older(sentinel));
+    await launchctl('bootout', `gui/${uid}/org.openclaw-immune.archive`);
+    await launchctl('disable', `gui/${uid}/org.openclaw-immune.archive`);
+    world.program(otherProgram);
+    const before = tree(world.home, alive);
+    const calls = world.fake.calls().length;
+    world.fake.setFaults({ failures: { kickstart: { code: 1, times: 1 } } });
+    const error = await refusal(runInstall(act, world.deps));
+    expect(error.message).toContain('Everything is back as it was before.');
+    expect(changes(world, calls)).toContain(`bootstrap gui/${uid} ${plistOf('org.openclaw-immune.archive')}`);
+    expect(tree(world.home, alive)).toEqual(before);
+    expect(await state(sentinel)).toBe('not running');
+    expect(await state('org.openclaw-immune.archive')).toBe('113');
+    const disabled = await launchctl('print-disabled', `gui/${uid}`);
+    expect(disabled.kind === 'exited' && disabled.stdout).toMatch(/archive" => (disabled|true)/);
+    await expect.poll(() => state(watchdog), { timeout: 20_000 }).toBe('running');
+  });
+
+  it('does not load a plist that plutil rejects', async () => {
+    const before = tree(world.home);
+    const plutil = join(world.root, 'plutil');
+    writeFileSync(plutil, '#!/bin/sh\necho "Unexpected character" >&2\nexit 1\n');
+    chmodSync(plutil, 0o755);
+    const env = { ...world.deps.env, PATH: `${world.deps.env['PATH']}:${world.root}` };
+    const error = await refusal(runInstall(act, { ...world.deps, env }));
+    expect(error.message).toMatch(/does not accept .*snapshot\.plist: exit code 1 \(Unexpected character\)/);
+    expect(tree(world.home)).toEqual(before);
+    expect(changes(world)).toEqual([]);
   });
 });
 

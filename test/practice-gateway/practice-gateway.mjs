@@ -25,6 +25,8 @@ const log = (part, text) =>
   console.log(`${new Date().toISOString().replace('Z', '+00:00')} [${part}] ${text}`);
 const supervised = env.OPENCLAW_SERVICE_MARKER !== undefined || env.XPC_SERVICE_NAME !== undefined;
 const watchMs = 50;
+/** As the real one does it; every macOS and nearly every Linux has it. */
+const certificateTool = 'openssl';
 
 const gateway = {
   paths,
@@ -90,7 +92,7 @@ function certificate({ certPath, keyPath }) {
     mkdirSync(dirname(certPath), { recursive: true });
     const args = ['req', '-x509', '-newkey', 'rsa:2048', '-sha256', '-days', '3650', '-nodes'];
     execFileSync(
-      'openssl',
+      certificateTool,
       [...args, '-keyout', keyPath, '-out', certPath, '-subj', '/CN=openclaw-gateway'],
       { stdio: 'ignore' },
     );

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 /** Reads the JSON5 people write by hand: comments, trailing commas, bare keys, single quotes. Strict JSON goes first. */
-export function parseRelaxed(text) {
+function parseRelaxed(text) {
   try {
     return JSON.parse(text);
   } catch {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const practiceGatewayPath = fileURLToPath(new URL('./practice-gateway.mjs', import.meta.url));
+const practiceGatewayPath = fileURLToPath(new URL('./practice-gateway.mjs', import.meta.url));
 
 export interface PracticeGateway {
   readonly pid: number;

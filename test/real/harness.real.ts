@@ -6,7 +6,8 @@ import { evaluateIn } from './inspector.ts';
 import { copyOfOpenClaw, packageFolder } from './openclaw-cache.ts';
 import { newestVersion, olderVersion } from './places.ts';
 import { signal, until } from './processes.ts';
-import { gatewayScenario } from './scenario.ts';
+import { gatewayScenario, watchdogScenario } from './scenario.ts';
+import { phaseOf } from './watchdog-home.ts';
 
 // What the scenarios rest on: the real gateway behaves under the launchd double as it was measured to do on a Mac.
 
@@ -89,3 +90,20 @@ gatewayScenario('a slow boot is alive and does not listen', { start: false }, as
   expect(await gateway.waitServing()).toBe(pid);
   expect(performance.now() - from).toBeGreaterThan(8_000);
 });
+
+watchdogScenario(
+  'install.sh sets up a watchdog that holds a connection to the running gateway',
+  {},
+  async (gateway, watchdog) => {
+    const pid = await gateway.waitServing();
+    const status = await watchdog.waitForStatus('healthy', (told) => phaseOf(told) === 'healthy', {
+      timeoutMs: 60_000,
+    });
+    expect(status).toMatchObject({ gateway: { auth: 'authenticated', version: newestVersion } });
+    expect(await watchdog.pid()).toBe(status['pid']);
+    const removed = await watchdog.install('--uninstall');
+    expect(removed.code, removed.stderr).toBe(0);
+    expect(await watchdog.pid()).toBe(null);
+    expect(await gateway.pid()).toBe(pid);
+  },
+);

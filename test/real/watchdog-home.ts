@@ -8,9 +8,20 @@ import { until } from './processes.ts';
 /** One line of our journal; what else it holds depends on its kind. */
 export interface JournalEntry {
   readonly seq: number;
-  readonly at: number | string;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
   readonly kind: string;
+  readonly because?: string;
   readonly [field: string]: unknown;
+}
+
+/** What status.json holds; a scenario checks the part it is about. */
+export type StatusFile = Readonly<Record<string, unknown>>;
+
+/** The kind of phase a status (or a journal line with a state) tells of. */
+export function phaseOf(told: StatusFile): string | null {
+  const state = told['state'] as { readonly phase?: { readonly kind?: string } } | undefined;
+  return state?.phase?.kind ?? null;
 }
 
 /** Copies a Node of 150 MB and starts four jobs. */
@@ -19,7 +30,7 @@ const commandTimeoutMs = 30_000;
 
 export type WatchdogHome = Awaited<ReturnType<typeof installWatchdog>>;
 
-export const watchdogLabel = 'org.openclaw-immune.watchdog';
+const watchdogLabel = 'org.openclaw-immune.watchdog';
 
 /**
  * Installs our watchdog beside this gateway through the real `./install.sh`: the launchctl double is first on PATH, so
@@ -54,7 +65,12 @@ export async function installWatchdog(gateway: GatewayHome, ...options: readonly
     readIfThere(join(state, 'journal.jsonl'))
       .split('\n')
       .slice(0, -1)
-      .flatMap((line) => parseOrNothing(line));
+      .flatMap((line) => parseOrNothing<JournalEntry>(line));
+
+  const readStatus = (): StatusFile | null => {
+    const [status] = parseOrNothing<StatusFile>(readIfThere(join(state, 'status.json')));
+    return status ?? null;
+  };
 
   const target = `${gateway.domain}/${watchdogLabel}`;
 
@@ -77,14 +93,11 @@ export async function installWatchdog(gateway: GatewayHome, ...options: readonly
     },
 
     /** What the daemon last wrote of itself, or null before it did. */
-    statusFile(): Record<string, unknown> | null {
-      const text = readIfThere(join(state, 'status.json'));
-      return text === '' ? null : (JSON.parse(text) as Record<string, unknown>);
-    },
+    statusFile: readStatus,
 
-    async status(): Promise<Record<string, unknown>> {
+    async status(): Promise<StatusFile> {
       const told = await immune('status', '--json');
-      return JSON.parse(told.stdout) as Record<string, unknown>;
+      return JSON.parse(told.stdout) as StatusFile;
     },
 
     alert: (): string => readIfThere(join(state, 'ALERT.md')),
@@ -105,17 +118,16 @@ export async function installWatchdog(gateway: GatewayHome, ...options: readonly
 
     waitForStatus(
       what: string,
-      wanted: (status: Record<string, unknown>) => boolean,
-      timeoutMs: number,
-    ): Promise<Record<string, unknown>> {
+      wanted: (status: StatusFile) => boolean,
+      wait: { readonly timeoutMs: number },
+    ): Promise<StatusFile> {
       return until(
         `status.json: ${what}`,
         () => {
-          const text = readIfThere(join(state, 'status.json'));
-          const [status] = parseOrNothing(text);
-          return status !== undefined && wanted(status) ? status : null;
+          const status = readStatus();
+          return status !== null && wanted(status) ? status : null;
         },
-        { timeoutMs },
+        { timeoutMs: wait.timeoutMs },
       );
     },
 
@@ -126,11 +138,11 @@ export async function installWatchdog(gateway: GatewayHome, ...options: readonly
 
 const readIfThere = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 
-function parseOrNothing(line: string): readonly JournalEntry[] {
+function parseOrNothing<T>(text: string): readonly T[] {
   try {
-    return [JSON.parse(line)];
+    return [JSON.parse(text) as T];
   } catch {
-    // A line somebody is writing at this moment, or damage a scenario made on purpose.
+    // Somebody is writing it at this moment, or a scenario damaged it on purpose, or it is not there yet.
     return [];
   }
 }

@@ -52,23 +52,30 @@ describe('git', () => {
     const hostile = join(workspace(), 'home');
     mkdirSync(join(hostile, '.config', 'git'), { recursive: true });
     const marker = join(hostile, 'hook-ran');
-    writeFileSync(join(hostile, 'pre-commit'), `#!/bin/sh\ntouch ${marker}\nexit 1\n`, { mode: 0o755 });
+    writeFileSync(join(hostile, 'post-commit'), `#!/bin/sh\ntouch ${marker}\nexit 1\n`, { mode: 0o755 });
     writeFileSync(
       join(hostile, '.gitconfig'),
       `[core]\n\thooksPath = ${hostile}\n[commit]\n\tgpgSign = true\n[user]\n\tuseConfigOnly = true\n`,
     );
     writeFileSync(join(hostile, '.config', 'git', 'ignore'), '*.json\n');
+    writeFileSync(join(hostile, '.config', 'git', 'attributes'), '* text eol=lf\n');
     process.env['HOME'] = hostile;
     await store.init();
     mkdirSync(join(dir, '.git', 'hooks'), { recursive: true });
-    writeFileSync(join(dir, '.git', 'hooks', 'pre-commit'), `#!/bin/sh\ntouch ${marker}\nexit 1\n`, {
-      mode: 0o755,
-    });
+    // `--no-verify` already keeps some hooks out; post-commit is one that it does not.
+    for (const hook of ['pre-commit', 'post-commit']) {
+      writeFileSync(join(dir, '.git', 'hooks', hook), `#!/bin/sh\ntouch ${marker}\nexit 1\n`, {
+        mode: 0o755,
+      });
+    }
     writeFileSync(join(dir, '.gitignore'), '*\n');
-    writeFileSync(join(dir, 'openclaw.json'), '{}');
+    writeFileSync(join(dir, 'openclaw.json'), '{}\r\n');
     expect((await store.commitAll('kept')).kind).toBe('committed');
     expect(existsSync(marker)).toBe(false);
     process.env['HOME'] = home;
+    expect(execFileSync(git ?? '', ['-C', dir, 'show', 'HEAD:openclaw.json'], { encoding: 'utf8' })).toBe(
+      '{}\r\n',
+    );
     expect(execFileSync(git ?? '', ['-C', dir, 'ls-files'], { encoding: 'utf8' }).split('\n')).toContain(
       'openclaw.json',
     );

@@ -172,14 +172,16 @@ describe('log', () => {
     mkdirSync(dir);
     chmodSync(join(dir, '..'), 0o755);
     const asRoot = process.getuid?.() === 0;
+    // The owner of a directory could make it writable again, so the log is to go below it.
     chmodSync(dir, asRoot ? 0o755 : 0o500);
     const script = `import { createLog } from ${JSON.stringify(new URL('../../src/system/log.ts', import.meta.url).href)};
       ${asRoot ? 'process.setgid(65534); process.setuid(65534);' : ''}
-      const log = await createLog({ dir: ${JSON.stringify(dir)}, clock: { now: () => 0 }, level: 'info', redact: (text) => text });
+      const log = await createLog({ dir: ${JSON.stringify(join(dir, 'below'))}, clock: { now: () => 0 }, level: 'info', redact: (text) => text });
       log.info('lost'); log.error('lost'); log.close(); console.log('alive');`;
     const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
       encoding: 'utf8',
     });
+    chmodSync(dir, 0o700);
     expect(output).toBe('alive\n');
     expect(readdirSync(dir)).toEqual([]);
   });

@@ -209,6 +209,20 @@ describe('processes', () => {
     expect((await watching.witness(child.pid, seconds(1))).kind).toBe('unknown');
   });
 
+  it('says unknown when the pid means another process after the watch', async () => {
+    // No kernel gives out such a pid, so that only ps is asked.
+    const pid = 99_999_999;
+    const starts = ['11:00:00', '11:00:09'];
+    const reused: Run = async () => ({
+      kind: 'exited',
+      code: 0,
+      stdout: `${pid} 1 501 S Sun Nov 22 ${starts.shift()} 2026 0:01.00 node\n`,
+      stderr: '',
+    });
+    const watching = createProcesses({ ps, run: reused, clock: systemClock() });
+    expect((await watching.witness(pid, millis(10))).kind).toBe('unknown');
+  });
+
   it('signals only the very process that was seen', async () => {
     const child = await started('setInterval(() => {}, 1000)');
     const identity = await identityAndCpu(child.pid);

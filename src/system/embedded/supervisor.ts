@@ -32,7 +32,7 @@ export interface JobInfo {
   readonly throttleMs: number;
 }
 
-export type KickstartReply =
+type KickstartReply =
   | { readonly kind: 'done'; readonly pid: number | null }
   | (ServiceOutcome & { readonly kind: 'failed' });
 

@@ -11,7 +11,7 @@ export interface CalendarEntry {
   readonly month?: number;
 }
 
-export type ProcessType = 'Background' | 'Standard' | 'Adaptive' | 'Interactive';
+type ProcessType = 'Background' | 'Standard' | 'Adaptive' | 'Interactive';
 
 /** A LaunchAgent we write. Lengths are whole seconds, as launchd's keys are; a missing field writes no key. */
 export interface JobDefinition {

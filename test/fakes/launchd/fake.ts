@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Faults, noFaults, readFaults, writeFaults } from './faults.ts';
 import { ask, askIfThere, type FakeConfig } from './link.ts';
@@ -32,6 +33,9 @@ export interface FakeOptions {
   readonly home?: string;
 }
 
+/** Every call is a new process, and this halves what it costs. Where it cannot be written Node does without. */
+const compileCache = fileURLToPath(new URL('../../../node_modules/.cache/fake-launchd', import.meta.url));
+
 /** Writes an executable `launchctl` into `<dir>/bin` and starts the launchd behind it. */
 export async function installFakeLaunchd(options: FakeOptions): Promise<FakeLaunchd> {
   const { dir } = options;
@@ -55,8 +59,7 @@ export async function installFakeLaunchd(options: FakeOptions): Promise<FakeLaun
     '#!/bin/sh',
     '# A caller may have set NODE_OPTIONS to preload code that pretends this is a Mac.',
     'unset NODE_OPTIONS',
-    '# Every call is a new process; the cache halves what it costs.',
-    `NODE_COMPILE_CACHE=${quoted(join(dir, 'cache'))}`,
+    `NODE_COMPILE_CACHE=${quoted(compileCache)}`,
     'export NODE_COMPILE_CACHE',
     `exec ${quoted(node)} ${quoted(client)} ${quoted(dir)} "$@"`,
     '',
@@ -70,14 +73,40 @@ export async function installFakeLaunchd(options: FakeOptions): Promise<FakeLaun
     uid,
     setFaults: (patch) => writeFaults(dir, { ...readFaults(dir), ...patch }),
     calls: () => readCalls(dir),
-    stop: async () => void (await askIfThere(dir, { control: 'stop' })),
+    stop: () => stop(dir),
   };
+}
+
+/** After its answer the server only has to exit; longer than this it is stuck, and killed. */
+const exitWithinMs = 5_000;
+
+async function stop(dir: string): Promise<void> {
+  const lock = join(dir, 'server.pid');
+  const server = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
+  if ((await askIfThere(dir, { control: 'stop' })) === null || server === 0) return;
+  const deadline = Date.now() + exitWithinMs;
+  // It writes into the folder until its last moment, and the caller is about to remove that.
+  while (isAlive(server)) {
+    if (Date.now() > deadline) process.kill(server, 'SIGKILL');
+    await sleep(10);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    // A server of ours that cannot be signalled is one that is gone.
+    return false;
+  }
 }
 
 function loginEnvironment(home: string | undefined): Record<string, string> {
   const { username, homedir } = userInfo();
   return {
     PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
+    NODE_COMPILE_CACHE: compileCache,
     HOME: home ?? process.env['HOME'] ?? homedir,
     USER: username,
     LOGNAME: username,

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface Failure {
+interface Failure {
   readonly code: number;
   /** How many more calls fail; each failing call counts one down. */
   readonly times: number;

@@ -21,7 +21,7 @@ import { perform } from './verbs.ts';
 
 /** Without a job and without a call for this long nobody needs the server any more. */
 const idleExitMs = 10 * 60_000;
-const idleLookMs = 2_000;
+const idleLookMs = 1_000;
 /** When the fake is stopped, jobs get this long after SIGTERM, whatever their own exit time-out. */
 const stopExitTimeOutMs = 1_000;
 

@@ -89,7 +89,7 @@ async function inDomain(world: World, verb: DomainVerb, args: readonly string[])
   if (target === null) return usage(verb);
   const label = target.label ?? '';
   if (target.domain === 'system' || target.domain.startsWith('user/')) return elsewhere(verb, target);
-  if (target.domain !== `gui/${uid}`) return noSuchDomain(112, uid);
+  if (target.domain !== `gui/${uid}`) return noSuchDomain(112, Number(target.domain.slice(4)));
   if (faults.noDomain !== null) {
     return verb.startsWith('print')
       ? noSuchDomain(faults.noDomain, uid)

@@ -1,0 +1,62 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Request, sendRequest, takeRequests } from '../../src/daemon/commands.ts';
+import { systemClock } from '../../src/system/clock.ts';
+
+let dir: string;
+const clock = systemClock();
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'immune-commands-'));
+  mkdirSync(join(dir, 'commands'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const never = async (): Promise<never> => {
+  throw new Error('nothing should be carried out');
+};
+
+describe('commands to the daemon', () => {
+  it('reach it as private files and come back with an answer, leaving nothing behind', async () => {
+    const sent = sendRequest(dir, { kind: 'pause', forMs: 60_000, by: 'test' }, { clock, timeoutMs: 10_000 });
+    const taken: Request[] = [];
+    while (taken.length === 0) {
+      for (const name of readdirSync(join(dir, 'commands'))) {
+        if (name.endsWith('.json')) expect(statSync(join(dir, 'commands', name)).mode & 0o077).toBe(0);
+      }
+      await takeRequests(dir, async (request) => {
+        taken.push(request);
+        return { ok: true, text: 'paused' };
+      });
+    }
+    expect(taken).toEqual([{ kind: 'pause', forMs: 60_000, by: 'test' }]);
+    expect(await sent).toEqual({ ok: true, text: 'paused' });
+    expect(readdirSync(join(dir, 'commands'))).toEqual([]);
+  });
+
+  it('are taken back when nobody answers', async () => {
+    expect(await sendRequest(dir, { kind: 'resume', by: 'test' }, { clock, timeoutMs: 150 })).toBeNull();
+    await takeRequests(dir, never);
+    expect(readdirSync(join(dir, 'commands'))).toEqual([]);
+  });
+
+  it.each([
+    ['garbage', 'not json'],
+    ['an unknown kind', '{"kind":"explode"}'],
+    ['a pause of no length', '{"kind":"pause","forMs":-1}'],
+    ['a pause of a wrong type', '{"kind":"pause","forMs":"1h"}'],
+    ['no object', '[]'],
+  ])('answers %s with a refusal and goes on', async (_name, text) => {
+    writeFileSync(join(dir, 'commands', 'cafe.json'), text);
+    await takeRequests(dir, never);
+    expect(readdirSync(join(dir, 'commands'))).toEqual(['cafe.answer']);
+  });
+
+  it('ignores files that are not requests', async () => {
+    writeFileSync(join(dir, 'commands', '.x.tmp'), 'half');
+    writeFileSync(join(dir, 'commands', '..evil.json'), '{"kind":"resume"}');
+    await takeRequests(dir, never);
+    expect(readdirSync(join(dir, 'commands')).sort()).toEqual(['..evil.json', '.x.tmp']);
+  });
+});
