@@ -15,7 +15,7 @@ export async function writeAlertFile(
   return writeDurable(path, renderAlert(state, notices), { mode: 0o600 });
 }
 
-export function renderAlert(state: State, notices: readonly Notice[]): string {
+function renderAlert(state: State, notices: readonly Notice[]): string {
   const open = state.incident;
   const needed = open?.exhaustedAt != null || state.told.length > 0;
   const lines = [needed ? '# openclaw-immune needs you' : '# openclaw-immune: nothing needs you', ''];

@@ -2,7 +2,7 @@ import type { Layout, Paths } from '../config/paths.ts';
 import type { Clock } from '../core/time.ts';
 
 /** Where a command writes. Standard output and standard error fit here. */
-export interface Output {
+interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
 }

@@ -86,6 +86,7 @@ async function copyFile(step: Extract<Step, { kind: 'copy' }>, run: Run): Promis
   const hidden = join(dirname(step.path), `.${basename(step.path, extension)}`);
   const staged = `${hidden}.staged-${process.pid}${extension}`;
   const previous = `${hidden}.previous${extension}`;
+  await clearStaged(`${hidden}.staged-`, extension);
   try {
     await files.copyFile(step.from, staged, constants.COPYFILE_FICLONE);
     await files.chmod(staged, step.mode);
@@ -112,6 +113,25 @@ async function copyFile(step: Extract<Step, { kind: 'copy' }>, run: Run): Promis
     );
   } finally {
     await files.rm(staged, { force: true });
+  }
+}
+
+/** Removes what an installation left that was killed while it copied; the pid is in the name. */
+async function clearStaged(prefix: string, extension: string): Promise<void> {
+  for (const name of await files.readdir(dirname(prefix))) {
+    if (!name.startsWith(basename(prefix)) || !name.endsWith(extension)) continue;
+    const pid = Number.parseInt(name.slice(basename(prefix).length), 10);
+    if (!isAlive(pid)) await files.rm(join(dirname(prefix), name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Only "no such process" proves it dead; a process we may not signal is alive.
+    return errorCode(error) !== 'ESRCH';
   }
 }
 

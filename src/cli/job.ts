@@ -34,6 +34,7 @@ const withoutJobs: ServiceManager = {
   kind: 'embedded',
   read: async () => ({ kind: 'not-loaded' }),
   readDisabled: async () => 'unknown',
+  labels: async () => null,
   enable: none,
   bootstrap: none,
   bootout: none,

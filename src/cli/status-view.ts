@@ -27,7 +27,7 @@ export interface StatusFacts {
   readonly watchdogPlist: string;
 }
 
-export type Verdict =
+type Verdict =
   | 'serving'
   | 'starting'
   | 'restarting'

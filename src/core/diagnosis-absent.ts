@@ -1,3 +1,4 @@
+import { crashLoop, diedBadly } from './diagnosis-crash.ts';
 import { portHeld } from './diagnosis-port.ts';
 import type { Diagnosis, Look } from './look.ts';
 import type { Instant } from './time.ts';
@@ -32,14 +33,8 @@ export function diagnoseAbsent(look: Look): Diagnosis | null {
       };
     case 'scheduled':
       if (state.bootsSinceReady >= policy.crashLoopRuns) return crashLoop(look);
-      return {
-        stance: 'failing',
-        cause: 'relaunch-late',
-        because: 'launchd has the next start scheduled and will make it by itself',
-        step: { kind: 'start', label },
-        opensAfterMs: policy.relaunchGraceMs,
-        dueAfterMs: policy.relaunchGraceMs,
-      };
+      return diedBadly(look) ?? late(look);
+
     case 'stopping':
       return {
         stance: 'untouchable',
@@ -57,20 +52,14 @@ export function diagnoseAbsent(look: Look): Diagnosis | null {
   }
 }
 
-export function crashLoop({ evidence, state }: Look): Diagnosis {
-  const service = evidence.service;
-  const exit = service.kind === 'scheduled' || service.kind === 'running' ? service.lastExit : null;
-  const how =
-    exit?.kind === 'code'
-      ? ` (last exit code ${exit.code})`
-      : exit?.kind === 'signal'
-        ? ` (last ended by ${exit.name})`
-        : '';
+function late({ rules: { policy, label } }: Look): Diagnosis {
   return {
-    stance: 'untouchable',
-    cause: 'crash-loop',
-    because: `the gateway was started ${state.bootsSinceReady} times without becoming ready${how}; another restart would not help, its log says why`,
-    dueAfterMs: millis(0),
+    stance: 'failing',
+    cause: 'relaunch-late',
+    because: 'launchd has the next start scheduled and will make it by itself',
+    step: { kind: 'start', label },
+    opensAfterMs: policy.relaunchGraceMs,
+    dueAfterMs: policy.relaunchGraceMs,
   };
 }
 

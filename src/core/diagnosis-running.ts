@@ -1,4 +1,4 @@
-import { crashLoop } from './diagnosis-absent.ts';
+import { crashLoop, diedBadly } from './diagnosis-crash.ts';
 import type { Diagnosis, Look } from './look.ts';
 import type { ActionStep, Generation } from './state.ts';
 import { type Instant, millis } from './time.ts';
@@ -12,7 +12,9 @@ export function diagnoseRunning(look: Look): Diagnosis | null {
   if (process.kind === 'gone') return gone(look, service.pid);
   const generation = state.generation;
   const everReady = generation !== null && generation.readyAt !== null;
-  if (!everReady && bootAge(look, generation) < rules.policy.bootGraceMs) return booting(look, generation);
+  if (!everReady && bootAge(look, generation) < rules.policy.bootGraceMs) {
+    return diedBadly(look) ?? booting(look, generation);
+  }
   return unresponsive(look);
 }
 

@@ -65,6 +65,6 @@ function current(state: State, evidence: Evidence, now: Instant): State {
   };
 }
 
-export function sameStart(a: Instant | null, b: Instant | null): boolean {
+function sameStart(a: Instant | null, b: Instant | null): boolean {
   return a === null || b === null || Math.abs(a - b) <= sameStartMs;
 }

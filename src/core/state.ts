@@ -89,7 +89,7 @@ export type Phase =
   | { readonly kind: 'exhausted'; readonly cause: Cause }
   | { readonly kind: 'suspended'; readonly cause: Cause | 'paused' | 'journal-in-doubt' | 'own-fault' };
 
-export interface Failing {
+interface Failing {
   readonly cause: Cause;
   readonly since: Instant;
   /** The newest look that counted. */
@@ -97,7 +97,7 @@ export interface Failing {
   readonly misses: number;
 }
 
-export interface Pause {
+interface Pause {
   readonly since: Instant;
   /** null: until resumed. */
   readonly until: Instant | null;

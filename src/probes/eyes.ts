@@ -63,8 +63,8 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
   };
   return {
     wall: parts.clock.now,
-    healthz: () => link.http().healthz(),
-    readyz: () => link.http().readyz(),
+    healthz: link.healthz,
+    readyz: link.readyz,
     socket: () => link.client.evidence(),
     rpc: () => link.rpc(),
     service: () => manager.read(label),
@@ -78,7 +78,7 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
     witness: (pid) => processes.witness(pid, parts.witnessMs()),
     listener: (servicePid) => lookAtListener(parts, { ...link.endpoint(), servicePid }),
     audit: async () => readAuditLog(parts.files().auditLog),
-    update: () => {
+    update: async (state) => {
       const { stateDir, packageRoot, sqlite, handoffs } = parts.files();
       return readUpdateMarkers({
         now: parts.clock.now(),
@@ -87,7 +87,8 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
         sqlitePath: sqlite,
         handoffPaths: handoffs,
         processes: list,
-        labels: [],
+        // An updater's own job: asked for only while ours is not loaded, as it is during an update.
+        labels: state.kind === 'not-loaded' ? ((await manager.labels()) ?? []) : [],
       });
     },
     parkCause: () => {

@@ -1,11 +1,11 @@
-import type { ListenerEvidence, RpcEvidence } from '../core/evidence.ts';
+import type { HealthzEvidence, ListenerEvidence, ReadinessEvidence, RpcEvidence } from '../core/evidence.ts';
 import type { Clock } from '../core/time.ts';
 import { createGatewayClient, probeOnce } from '../gateway/client.ts';
 import type { GatewayConfig } from '../gateway/config-file.ts';
 import type { ListenerProof, Target } from '../gateway/connection.ts';
 import { type Endpoint, type EndpointInput, readSecret, resolveEndpoint } from '../gateway/endpoint.ts';
 import type { Environment } from '../gateway/env-file.ts';
-import { createHttpProbe, type HttpProbe } from '../gateway/healthz.ts';
+import { createHttpProbe } from '../gateway/healthz.ts';
 import type { GatewayClient, GatewayEvent } from '../gateway/held.ts';
 import { reveal } from '../gateway/secret.ts';
 
@@ -16,7 +16,8 @@ export interface GatewayLink {
   endpoint(): Endpoint;
   /** Why the held connection cannot be authenticated, and what else is odd; for status. */
   problems(): readonly string[];
-  http(): HttpProbe;
+  healthz(): Promise<HealthzEvidence>;
+  readyz(): Promise<ReadinessEvidence>;
   client: GatewayClient;
   rpc(): Promise<RpcEvidence>;
   close(): void;
@@ -57,12 +58,14 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
   let configProblem: string | null = null;
   let secretProblem: string | null = null;
   let target: Target | null = null;
-  let http = makeHttp();
+  let http = createHttpProbe(probeAt(endpoint));
   let httpKey = keyOf(endpoint);
 
-  function makeHttp(): HttpProbe {
-    const { host, port, tls } = endpoint;
-    return createHttpProbe({ clock, host, port, tls, timeoutMs: options.healthzTimeoutMs });
+  /** The address that was found to answer instead of the usual one; kept while the config still names it. */
+  let movedTo: string | null = null;
+
+  function probeAt({ host, port, tls }: Endpoint) {
+    return { clock, host, port, tls, timeoutMs: options.healthzTimeoutMs };
   }
 
   // The secret goes only to a listener that is proven ours, judged anew on every connection.
@@ -110,10 +113,12 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
     configProblem = config.kind === 'ok' ? null : config.because;
     // A config that cannot be read now leaves what was read last: the running gateway still runs by it.
     input = { config: config.kind === 'ok' ? config.config : input.config, env, programArguments };
-    endpoint = located(resolveEndpoint(input), override);
+    const found = resolveEndpoint(input);
+    const moved = movedTo !== null && found.otherHost === movedTo;
+    endpoint = located(moved ? { ...found, host: found.otherHost } : found, override);
     if (keyOf(endpoint) !== httpKey) {
       http.close();
-      http = makeHttp();
+      http = createHttpProbe(probeAt(endpoint));
       httpKey = keyOf(endpoint);
     }
     aim();
@@ -123,7 +128,20 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
     refresh,
     endpoint: () => endpoint,
     problems: () => [configProblem, secretProblem, ...endpoint.problems].filter((text) => text !== null),
-    http: () => http,
+    healthz: async () => {
+      const first = await http.healthz();
+      const other = endpoint.otherHost;
+      if (first.kind !== 'refused' || other === null || other === endpoint.host) return first;
+      // 2026.6.6 and older listen at a custom address only; 2026.9.6 at 127.0.0.1 as well.
+      const there = createHttpProbe({ ...probeAt(endpoint), host: other });
+      const second = await there.healthz();
+      there.close();
+      if (second.kind !== 'live') return first;
+      movedTo = other;
+      refresh();
+      return second;
+    },
+    readyz: () => http.readyz(),
     client,
     rpc: async () => {
       if (target === null)

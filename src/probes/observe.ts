@@ -36,7 +36,7 @@ export interface Eyes {
   witness(pid: number): Promise<WitnessEvidence>;
   listener(servicePid: number | null): Promise<ListenerEvidence>;
   audit(): Promise<AuditEvidence>;
-  update(): Promise<UpdateEvidence>;
+  update(service: ServiceState): Promise<UpdateEvidence>;
   parkCause(): Promise<ParkCauseEvidence>;
 }
 
@@ -102,14 +102,15 @@ function blank(at: Instant, how: Observe): Evidence {
 }
 
 async function closely(eyes: Eyes, how: Observe): Promise<Evidence> {
-  const [healthz, update, service] = await Promise.all([eyes.healthz(), eyes.update(), eyes.service()]);
+  const [healthz, service] = await Promise.all([eyes.healthz(), eyes.service()]);
   const pid = service.kind === 'running' ? service.pid : null;
   const serving = healthz.kind === 'live';
   const skipProcess = pid === null || (serving && how.depth === 'deep' && pid === how.knownPid);
-  const [process, listener, absent] = await Promise.all([
+  const [process, listener, absent, update] = await Promise.all([
     skipProcess ? ({ kind: 'unread' } as const) : eyes.process(pid),
     eyes.listener(pid),
     service.kind === 'not-loaded' ? lookAtAbsent(eyes) : null,
+    eyes.update(service),
   ]);
   const witness: WitnessEvidence =
     healthz.kind === 'timeout' && pid !== null ? await eyes.witness(pid) : { kind: 'unread' };

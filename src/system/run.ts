@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 
-export interface RunRequest {
+interface RunRequest {
   /** Absolute path: nothing is looked up on PATH. */
   readonly file: string;
   readonly args: readonly string[];

@@ -11,6 +11,8 @@ export interface ServiceManager {
   read(label: string): Promise<ServiceState>;
   /** Reads the disabled override of a label. At most one child process. */
   readDisabled(label: string): Promise<Disabled>;
+  /** Labels loaded beside ours, or null when that cannot be told. One child process. */
+  labels(): Promise<readonly string[] | null>;
   enable(label: string): Promise<ServiceOutcome>;
   /** Registers the job described by the plist at this absolute path; retries while an old job still drains. */
   bootstrap(label: string, plistPath: string): Promise<ServiceOutcome>;

@@ -119,6 +119,8 @@ describe('a second installation', () => {
   it('with a new program stops the watchdog first, starts it last and leaves the other jobs alone', async () => {
     await runInstall(act, world.deps);
     const pid = await statusPid(world);
+    // Left by an installation that was killed; no process has that id on any system we know.
+    writeFileSync(join(world.paths.app, '.immune.staged-999999999.mjs'), '');
     world.program(otherProgram);
     const calls = world.fake.calls().length;
     await runInstall(act, world.deps);
@@ -193,6 +195,19 @@ describe('an installation that fails', () => {
     await expect.poll(() => state(watchdog), { timeout: 20_000 }).toBe('running');
   });
 
+  it('does not take a process without a fresh heartbeat for a watchdog', async () => {
+    mkdirSync(world.paths.state, { recursive: true });
+    writeFileSync(join(world.paths.state, 'status.json'), 'an old heartbeat');
+    world.program(
+      "if (process.argv[2] === '--version') console.log(3); else setInterval(() => undefined, 1000);",
+    );
+    const error = await refusal(runInstall(act, { ...world.deps, clock: hurriedClock(10) }));
+    expect(error.message).toMatch(
+      /runs as process \d+, but 30 s after its start it has written no heartbeat/,
+    );
+    expect(await state(watchdog)).toBe('113');
+  });
+
   it('keeps the former program when the new program cannot even tell its version', async () => {
     await runInstall(act, world.deps);
     const before = tree(world.home, alive);
@@ -220,7 +235,8 @@ describe('an upgrade that fails half-way', () => {
     world.program(otherProgram);
     const before = tree(world.home, alive);
     const calls = world.fake.calls().length;
-    world.fake.setFaults({ failures: { kickstart: { code: 1, times: 1 } } });
+    // Held back as well: only a kickstart brings the former watchdog back.
+    world.fake.setFaults({ pended: true, failures: { kickstart: { code: 1, times: 1 } } });
     const error = await refusal(runInstall(act, world.deps));
     expect(error.message).toContain('Everything is back as it was before.');
     expect(changes(world, calls)).toContain(`bootstrap gui/${uid} ${plistOf('org.openclaw-immune.archive')}`);

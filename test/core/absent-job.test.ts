@@ -208,7 +208,7 @@ describe('a loaded job without a process', () => {
   test.each([
     ['pended', world.pended, '00:20', '00:25'],
     ['stopped', world.jobStopped, '00:20', '00:25'],
-    ['scheduled and late', world.relaunching, '01:05', '01:10'],
+    ['scheduled and late', world.relaunching, '01:10', '01:15'],
   ] as const)('%s: a plain start, once its grace is over', (_name, seen, before, due) => {
     const story = tellOfServing();
     story.hold('00:10', before, seen);

@@ -25,6 +25,38 @@ describe('kill -9', () => {
     expect(story.state.incident?.cause).toBe('crashed');
   });
 
+  test.each([
+    ['scheduled', world.relaunching],
+    [
+      'relaunched already',
+      world.but(world.booting(), {
+        service: {
+          kind: 'running',
+          pid: world.second.pid,
+          runs: 2,
+          lastExit: { kind: 'code', code: 1 },
+        },
+      }),
+    ],
+  ])('a crash that a close look sees first (%s) opens the incident as well', (_name, seen) => {
+    const story = tellOfServing();
+    story.at('00:10', seen);
+    expect(story.heard).toEqual(['00:10 opened']);
+    expect(story.texts[0]).toMatch(/while it was serving/);
+    story.at('00:12', seen);
+    expect(story.heard).toHaveLength(1);
+    expect(story.deeds).toEqual([]);
+  });
+
+  test('an end that was announced, or a clean one, opens none', () => {
+    const story = tellOfServing();
+    const { socket } = world.connectionBroke('gateway stopping')(moment('00:10'));
+    story.hold('00:10', '00:40', world.but(world.relaunching, { socket }));
+    const clean = { kind: 'scheduled', runs: 1, lastExit: { kind: 'code', code: 0 } } as const;
+    story.hold('00:45', '00:50', world.but(world.relaunching, { service: clean }));
+    expect(story.heard).toEqual([]);
+  });
+
   test('a goodbye is a planned restart: no incident', () => {
     const story = tellOfServing();
     story.at('00:10', world.connectionBroke('gateway restarting'));

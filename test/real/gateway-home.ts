@@ -3,6 +3,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -41,8 +42,6 @@ export type GatewayHome = Awaited<ReturnType<typeof bootGateway>>;
 export const bootTimeoutMs = 120_000;
 const commandTimeoutMs = 60_000;
 
-let made = 0;
-
 /**
  * A private HOME with a real OpenClaw in it, loaded into a launchd double that really supervises. The gateway takes the
  * code paths of a Mac (see support/fake-mac.cjs), and `openclaw(...)` runs the real command line the same way.
@@ -50,10 +49,8 @@ let made = 0;
 export async function bootGateway(options: GatewayOptions = {}) {
   const version = options.version ?? newestVersion;
   let prefix = await installedOpenClaw(version);
-  made += 1;
-  const root = join(runFolder(), String(made));
+  const root = mkdtempSync(join(runFolder(), 's-'));
   const home = join(root, 'home');
-  mkdirSync(root, { recursive: true, mode: 0o700 });
   const port = await freePort();
   await copyWarmedHome(version, home, port);
   const config = options.config?.(goodConfig(port)) ?? goodConfig(port);

@@ -68,7 +68,7 @@ async function runHere(): Promise<void> {
   }
   // The process that the person started tells the sum, so that the line comes once and last.
   if (process.env['OPENCLAW_IMMUNE_TEST_OUTER'] === undefined) finish(counts);
-  rmSync(run, { recursive: true, force: true });
+  if (process.env['OPENCLAW_IMMUNE_TEST_KEEP'] === undefined) rmSync(run, { recursive: true, force: true });
 }
 
 function runScenarios(): Promise<void> {

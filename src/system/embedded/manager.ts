@@ -15,6 +15,7 @@ export function embeddedManager(supervisor: Supervisor, clock: Clock): ServiceMa
       return info === null ? { kind: 'not-loaded' } : stateOf(info);
     },
     readDisabled: async (label) => (supervisor.overridden().get(label) === true ? 'disabled' : 'enabled'),
+    labels: async () => supervisor.labels(),
     enable: async (label) => {
       supervisor.setDisabled(label, false);
       return { kind: 'done' };

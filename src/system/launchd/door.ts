@@ -4,7 +4,7 @@ import { bootout } from './bootout.ts';
 import { bootstrap } from './bootstrap.ts';
 import { type LaunchdOptions, lookupTimeoutMs, openDoor, succeeded } from './calls.ts';
 import { kickstart } from './kickstart.ts';
-import { type ManagerName, parseManagerName } from './print.ts';
+import { type ManagerName, parseListLabels, parseManagerName } from './print.ts';
 
 const changeTimeoutMs = seconds(15);
 
@@ -16,6 +16,11 @@ export function launchdManager(options: LaunchdOptions): ServiceManager {
     kind: 'launchd',
     read: door.read,
     readDisabled: door.readDisabled,
+    labels: async () => {
+      // The table of the caller's own login: right for a LaunchAgent, and a promise of the man page, unlike `print`.
+      const result = await door.call(['list'], lookupTimeoutMs);
+      return succeeded(result) ? parseListLabels(result.stdout) : null;
+    },
     enable: async (label) => {
       const result = await door.call(['enable', door.target(label)], changeTimeoutMs);
       return succeeded(result) ? { kind: 'done' } : door.failed('enable', label, result);

@@ -115,3 +115,12 @@ export function parseManagerName(text: string): ManagerName {
   const word = text.trim();
   return word === 'Aqua' || word === 'Background' ? word : 'unknown';
 }
+
+/** Labels of `launchctl list`: a header, then pid, status and label, divided by tabs. */
+export function parseListLabels(text: string): readonly string[] {
+  return text.split('\n').flatMap((line) => {
+    const [pid, status, label] = line.split('\t');
+    const isRow = /^(?:-|\d+)$/.test(pid ?? '') && /^-?\d+$/.test(status ?? '');
+    return isRow && label !== undefined && label !== '' ? [label] : [];
+  });
+}
