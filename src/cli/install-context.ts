@@ -22,6 +22,8 @@ export interface InstallerDeps {
   readonly run: Run;
   readonly clock: Clock;
   readonly say: (line: string) => void;
+  /** Aborted by Ctrl-C or SIGTERM; an installation then takes itself back. */
+  readonly signal?: AbortSignal;
 }
 
 /** Who and where: settled before anything is looked at. */

@@ -1,7 +1,7 @@
 import type { Run } from '../system/run.ts';
 import { performFileStep } from './install-files.ts';
 import { performServiceStep, type ServiceDoor } from './install-load.ts';
-import type { Step, StepOutcome, Undo } from './install-steps.ts';
+import { failed, type Step, type StepOutcome, type Undo } from './install-steps.ts';
 
 export type PlanOutcome =
   | { readonly kind: 'done' }
@@ -18,6 +18,8 @@ export interface Performer {
   readonly service: ServiceDoor;
   /** Told before each step. */
   readonly about: (step: Step) => void;
+  /** Aborted by Ctrl-C: nothing more is begun, and what was done is taken back. */
+  readonly signal?: AbortSignal;
 }
 
 /** Performs a plan step by step; the first failure takes back, last first, everything done before it. */
@@ -26,7 +28,8 @@ export async function performPlan(steps: readonly Step[], performer: Performer):
   const commits: (() => Promise<void>)[] = [];
   for (const step of steps) {
     performer.about(step);
-    const outcome = await performStep(step, performer);
+    const stopped = performer.signal?.aborted === true;
+    const outcome = stopped ? failed('It was interrupted.') : await performStep(step, performer);
     if (outcome.kind === 'failed') {
       return { kind: 'failed', step, because: outcome.because, left: await rollBack(undos) };
     }

@@ -68,8 +68,9 @@ export async function runInstall(options: InstallOptions, deps: InstallerDeps): 
     run: deps.run,
     service: ground.service,
     about: (step) => deps.say(renderProgress(step, ground.home)),
+    ...(deps.signal === undefined ? {} : { signal: deps.signal }),
   });
-  if (outcome.kind === 'failed') throw installFailed(outcome, ground, deps.uid);
+  if (outcome.kind === 'failed') throw installFailed(outcome, ground, deps);
   const mode = settings?.mode ?? (options.observe ? 'observe' : 'act');
   const linked = observed.link !== 'foreign';
   lastWords({ target, ground, uid: deps.uid, mode, linked, path: deps.env['PATH'] }).forEach(deps.say);
@@ -117,15 +118,15 @@ async function sessionNotes(ground: Ground, deps: InstallerDeps): Promise<readon
 function installFailed(
   outcome: Extract<PlanOutcome, { kind: 'failed' }>,
   ground: Ground,
-  uid: number,
+  deps: InstallerDeps,
 ): UserError {
   const rest =
     outcome.left.length === 0
       ? 'Everything is back as it was before.'
       : `Put back, but not all of it: ${outcome.left.join(' ')}`;
   return new UserError('install', `the installation failed: ${outcome.because} ${rest}`, {
-    hint: nextCommand(outcome.step, ground, uid),
-    exitCode: 3,
+    hint: nextCommand(outcome.step, ground, deps.uid),
+    exitCode: deps.signal?.aborted === true ? 130 : 3,
   });
 }
 

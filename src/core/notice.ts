@@ -5,7 +5,7 @@ import type { Instant } from './time.ts';
  * dedup key. Within one incident there is at most one `exhausted` and, if it heals, exactly one `resolved`.
  */
 export interface Notice {
-  readonly kind: 'opened' | 'action' | 'observed-only' | 'told' | 'exhausted' | 'resolved' | 'closed';
+  readonly kind: 'opened' | 'action' | 'told' | 'exhausted' | 'resolved' | 'closed';
   readonly at: Instant;
   readonly incident: string | null;
   readonly text: string;

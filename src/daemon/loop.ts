@@ -9,7 +9,7 @@ import type { Depth } from '../probes/observe.ts';
 import type { Log } from '../system/log.ts';
 import type { Journal, JournalEntry } from './journal.ts';
 import { createNudge } from './nudge.ts';
-import { chooseDelay, chooseDepth, needsCloser } from './pace.ts';
+import { chooseDelay, chooseDepth, longestLook, needsCloser } from './pace.ts';
 import type { SteadyClock } from './steady-time.ts';
 import { isTransition } from './transition.ts';
 
@@ -95,12 +95,17 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     log.warn(`Action ${action.id} begins: ${action.step.kind} because ${action.because}`, {
       incident: action.incident,
     });
-    const outcome = await parts.perform(action).catch(
+    const end = new AbortController();
+    const late = clock
+      .sleep(millis(action.deadlineAt - clock.now()), end.signal)
+      .then((): ActionOutcome => ({ kind: 'failed', because: 'it had no outcome by its deadline' }));
+    const outcome = await Promise.race([parts.perform(action), late]).catch(
       (error: unknown): ActionOutcome => ({
         kind: 'failed',
         because: `a bug of the watchdog: ${String(error)}`,
       }),
     );
+    end.abort();
     log.warn(`Action ${action.id} is ${outcome.kind}: ${outcome.because}`, { incident: action.incident });
     await step({ kind: 'finished', actionId: action.id, outcome }, 'outcome');
     nudge.now();
@@ -117,9 +122,13 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     });
     const known = state.generation;
     const knownPid = known !== null && known.startedAt !== null ? known.pid : null;
+    const began = clock.elapsed();
     const quick = await parts.observe({ depth, gapMs, previous: evidence, knownPid });
     const closer = needsCloser(state, depth, quick);
-    const seen = closer ? await parts.observe({ depth: 'full', gapMs, previous: quick, knownPid }) : quick;
+    const last = closer ? await parts.observe({ depth: 'full', gapMs, previous: quick, knownPid }) : quick;
+    // A look that took longer than all its own deadlines was interrupted by sleep or a starved machine.
+    const overrun = clock.elapsed() - began - longestLook(closer ? 'full' : depth, parts.rules().policy);
+    const seen: Evidence = overrun > 0 ? { ...last, gapMs: millis(last.gapMs + overrun) } : last;
     const close = closer || depth === 'full' || depth === 'deep';
     evidence = seen;
     if (close) lastCloseAt = clock.elapsed();

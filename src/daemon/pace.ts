@@ -60,3 +60,12 @@ export function needsCloser(state: State, depth: Depth, seen: Evidence): boolean
   const known = state.generation?.bootId ?? null;
   return known !== null && seen.socket.bootId !== null && seen.socket.bootId !== known;
 }
+
+/** Lookups of 5 s each run beside each other or one after the other, at most three deep; a deep look has its request. */
+const lookupsMs = seconds(20);
+
+/** How long a look may take when everything in it uses up its own deadline, and the process is never held up. */
+export function longestLook(depth: Depth, policy: Policy): Millis {
+  const surface = policy.healthzTimeoutMs * 2 + seconds(1);
+  return millis(depth === 'full' || depth === 'deep' ? surface + policy.witnessMs + lookupsMs : surface);
+}

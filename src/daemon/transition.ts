@@ -25,5 +25,7 @@ function key(state: State): string {
     pause,
     told,
     notes,
+    state.asleepMs,
+    state.leftDown,
   ]);
 }

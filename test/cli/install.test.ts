@@ -44,7 +44,7 @@ const refusal = async (promise: Promise<number>): Promise<UserError> =>
 const plistOf = (label: string): string => join(world.paths.launchAgents, `${label}.plist`);
 
 describe('a fresh installation', () => {
-  it('ends with a living watchdog, three loaded jobs, private files and a config that can be read', async () => {
+  it('loads job by job, the watchdog last, and ends with it alive, private files and a config that can be read', async () => {
     expect(await runInstall(act, world.deps)).toBe(0);
     expect(await Promise.all(labels.map(state))).toEqual([
       'not running',
@@ -52,6 +52,13 @@ describe('a fresh installation', () => {
       'not running',
       'running',
     ]);
+    const domain = `gui/${world.deps.uid}`;
+    const expected = labels.flatMap((label) => [
+      `enable ${domain}/${label}`,
+      `bootstrap ${domain} ${plistOf(label)}`,
+      ...(label === watchdog ? [`kickstart ${domain}/${label}`] : []),
+    ]);
+    expect(changes(world)).toEqual(expected);
     const config = readFileSync(world.paths.config, 'utf8');
     const parsed = parseSettings(config, world.paths.config);
     expect(parsed).toMatchObject({
@@ -67,23 +74,6 @@ describe('a fresh installation', () => {
     expect(world.said.join('\n')).toContain(join(world.paths.logs, 'watchdog.log'));
   });
 
-  it('loads by the sequence: enable, bootout, bootstrap, and a kickstart of the watchdog, which is last', async () => {
-    await runInstall(act, world.deps);
-    const domain = `gui/${world.deps.uid}`;
-    const expected = labels.flatMap((label) => [
-      `enable ${domain}/${label}`,
-      `bootstrap ${domain} ${plistOf(label)}`,
-      ...(label === watchdog ? [`kickstart ${domain}/${label}`] : []),
-    ]);
-    expect(changes(world)).toEqual(expected);
-  });
-
-  it('writes mode observe when asked, and says so', async () => {
-    await runInstall({ dryRun: false, observe: true }, world.deps);
-    expect(readFileSync(world.paths.config, 'utf8')).toContain('mode: "observe"');
-    expect(world.said.join('\n')).toContain('never acts');
-  });
-
   it('starts a watchdog whose start launchd holds back, and warns of the session', async () => {
     world.fake.setFaults({ pended: true, managerName: 'Background' });
     expect(await runInstall(act, world.deps)).toBe(0);
@@ -91,10 +81,12 @@ describe('a fresh installation', () => {
     expect(world.said.join('\n')).toContain('not a desktop session');
   });
 
-  it('leaves a foreign file at ~/.local/bin/immune alone and names the command to use', async () => {
+  it('writes mode observe when asked, and leaves a foreign file at ~/.local/bin/immune alone', async () => {
     mkdirSync(dirname(world.paths.link), { recursive: true });
     writeFileSync(world.paths.link, 'mine');
-    expect(await runInstall(act, world.deps)).toBe(0);
+    expect(await runInstall({ dryRun: false, observe: true }, world.deps)).toBe(0);
+    expect(readFileSync(world.paths.config, 'utf8')).toContain('mode: "observe"');
+    expect(world.said.join('\n')).toContain('never acts');
     expect(readFileSync(world.paths.link, 'utf8')).toBe('mine');
     expect(world.said.join('\n')).toContain(`the command is ${join(world.paths.bin, 'immune')}`);
   });
@@ -217,6 +209,17 @@ describe('an installation that fails', () => {
     expect(tree(world.home, alive)).toEqual(before);
     await expect.poll(() => state(watchdog), { timeout: 20_000 }).toBe('running');
   });
+});
+
+it('takes itself back when it is interrupted', async () => {
+  const before = tree(world.home);
+  const controller = new AbortController();
+  const say = (line: string): void => {
+    if (line.includes('sentinel.plist')) controller.abort();
+  };
+  const error = await refusal(runInstall(act, { ...world.deps, say, signal: controller.signal }));
+  expect(error).toMatchObject({ exitCode: 130, message: expect.stringContaining('back as it was before') });
+  expect(tree(world.home)).toEqual(before);
 });
 
 describe('an upgrade that fails half-way', () => {

@@ -1,3 +1,4 @@
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { appendFile, rename, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -37,6 +38,13 @@ describe('immune logs', () => {
     expect(test.written()).toBe(`${lines.slice(-5_000).join('\n')}\n`);
   });
 
+  it('shows the first of the asked lines whole, however long it is', async () => {
+    const long = 'x'.repeat(70_000);
+    await writeFile(path, `before\n${long}\nlast\n`);
+    await run({ follow: false, lines: 2 });
+    expect(test.written()).toBe(`${long}\nlast\n`);
+  });
+
   it('says that there is no log yet', async () => {
     await expect(run({ follow: false, lines: 5 })).rejects.toMatchObject({
       exitCode: 3,
@@ -58,6 +66,29 @@ describe('immune logs', () => {
     test.interrupt();
     expect(await done).toBe(130);
     expect(test.written()).toBe('first\nsecond\nthird ä\nfourth\n');
+  });
+
+  it('shows the last words of a file that was rotated away while it was being read', async () => {
+    await writeFile(path, '');
+    let rotated = false;
+    const out = {
+      write: (piece: string) => {
+        if (!rotated && piece !== '') {
+          rotated = true;
+          // At this very moment the reader holds the old file and has not looked for a new one.
+          appendFileSync(path, 'last words\n');
+          renameSync(path, `${path}.1`);
+          writeFileSync(path, 'new file\n');
+        }
+        return test.context.out.write(piece);
+      },
+    };
+    const done = runLogs({ follow: true, lines: 5 }, { ...test.context, out });
+    await appendFile(path, 'one\n');
+    await vi.waitFor(() => expect(test.written()).toContain('new file'), wait);
+    test.interrupt();
+    await done;
+    expect(test.written()).toBe('one\nlast words\nnew file\n');
   });
 
   it('waits for a log that does not exist yet, and goes on when it is removed or emptied', async () => {

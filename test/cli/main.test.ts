@@ -91,6 +91,15 @@ describe('the program', () => {
     expect(help.out).toContain('Usage: immune <command>');
   });
 
+  it('makes nothing that others could read, whatever umask it was started with', async () => {
+    const path = join(home, 'made');
+    const late = `process.on("exit",()=>process.getBuiltinModule("node:fs").writeFileSync(${JSON.stringify(path)},""))`;
+    await immune(['--version'], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(late)}`,
+    });
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
   it('refuses what it does not know with the next command, exit code 2', async () => {
     expect(await immune(['statsu'])).toEqual({
       code: 2,
