@@ -109,18 +109,29 @@ async function installerDeps(): Promise<InstallerDeps> {
   return {
     env: process.env,
     uid: process.getuid?.() ?? 0,
-    accountHome: userInfo().homedir,
+    accountHome: accountHome() ?? homedir(),
     entry: process.argv[1] === undefined ? '' : realpathSync(process.argv[1]),
     node: { path: process.execPath, version: process.versions.node },
     run,
     clock: systemClock(),
     say: (line) => process.stdout.write(`${line}\n`),
+    signal: abortOnSignals(),
   };
+}
+
+/** The home of the account; null for a uid without an entry in the user database. */
+function accountHome(): string | null {
+  try {
+    return userInfo().homedir;
+  } catch {
+    // There is no such entry: the environment must say it.
+    return null;
+  }
 }
 
 async function findPlace(): Promise<{ readonly paths: Paths; readonly layout: Layout }> {
   // $HOME may be missing or nonsense (an empty environment); the account's own home is always known.
-  const home = isAbsolute(homedir()) ? homedir() : userInfo().homedir;
+  const home = isAbsolute(homedir()) ? homedir() : (accountHome() ?? '/');
   const { findOnPath } = await import('./cli/install-tools.ts');
   const hasLaunchd =
     process.platform === 'darwin' || (await findOnPath('launchctl', process.env['PATH'])) !== null;

@@ -10,11 +10,13 @@ import { run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
 import type { Context } from './context.ts';
 import { labelOf } from './install-names.ts';
+import { prepareStandalone } from './standalone.ts';
 import { installedPackage, launchdOf, openWorkshop, type Workshop } from './workshop.ts';
 
 /** `immune daemon`: the watchdog itself, until SIGTERM or Ctrl-C. One at a time: the lease is held for life. */
 export async function runDaemonCommand(context: Context): Promise<number> {
   const { paths, clock, uid } = context;
+  await prepareStandalone(context);
   const shop = await openWorkshop(context, 'the watchdog');
   const { live, log, processes } = shop;
   const lease = await acquireLease(

@@ -131,9 +131,9 @@ export function adviceOf(facts: StatusFacts): readonly string[] {
   if (watchdog.kind === 'stale')
     advice.push(`Restart the watchdog: ${kickstartCommand(uid, { kill: true })}`);
   if (watchdog.kind === 'dead' || watchdog.kind === 'never') {
-    if (settings.kind === 'missing') advice.push('Install it: ./install.sh');
-    else if (watchdogJob.state.kind === 'unread')
-      advice.push('Start the watchdog: immune daemon --foreground');
+    const hasLaunchd = watchdogJob.state.kind !== 'unread';
+    if (settings.kind === 'missing' && hasLaunchd) advice.push('Install it: ./install.sh');
+    else if (!hasLaunchd) advice.push('Start the watchdog: immune daemon --foreground');
     else if (watchdogJob.state.kind === 'not-loaded') {
       advice.push(`Load the watchdog: launchctl bootstrap gui/${uid} ${quoted(facts.watchdogPlist)}`);
       advice.push(`Then start it: ${kickstartCommand(uid, { kill: false })}`);

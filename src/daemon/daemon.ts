@@ -64,6 +64,13 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     const now = parts.settings().settings;
     return { policy: now.policy, mode: now.mode, label: now.gateway.label };
   };
+  // Plist, environment, config and package are read at each close look and kept until the next: the heartbeat and the
+  // proof of a listener must not parse them every few seconds.
+  let sight = parts.sight();
+  const readSight = (): GatewaySight => {
+    sight = parts.sight();
+    return sight;
+  };
   const eyesParts: EyesParts = {
     clock: parts.clock,
     manager: parts.manager,
@@ -73,12 +80,12 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     label: settings.gateway.label,
     plist: settings.gateway.plist,
     witnessMs: () => rules().policy.witnessMs,
-    files: () => parts.sight().files,
+    files: () => sight.files,
   };
   const link = createGatewayLink({
     // Its moments are compared with the loop's, so they come from the same steady clock.
     clock,
-    inputs: () => parts.sight().inputs,
+    inputs: () => readSight().inputs,
     override: { host: settings.gateway.host, port: settings.gateway.port },
     healthzTimeoutMs: rules().policy.healthzTimeoutMs,
     onEvent: (event) => {
@@ -131,7 +138,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
           gateway: {
             label: settings.gateway.label,
             url: urlOf(link.endpoint()),
-            version: parts.sight().version,
+            version: sight.version,
             auth: link.endpoint().auth.kind === 'secret' ? 'authenticated' : link.endpoint().auth.kind,
             problems: link.problems(),
           },

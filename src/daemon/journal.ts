@@ -1,10 +1,11 @@
-import { rename } from 'node:fs/promises';
+import { link, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Notice } from '../core/notice.ts';
 import { initialState, type State } from '../core/state.ts';
-import type { Instant } from '../core/time.ts';
+import { type Instant, instant } from '../core/time.ts';
 import { type AppendFile, openAppend } from '../system/append-file.ts';
 import { type FileOutcome, readIfExists, writeDurable } from '../system/durable-file.ts';
+import { errorCode, fileFailure } from '../system/file-failure.ts';
 
 /** One transition. Each line carries the whole state (about 2 kB), so that replay is reading the last good line. */
 export interface JournalLine {
@@ -51,27 +52,32 @@ const rotateAtBytes = 8 * 1_048_576;
 const readAtMostBytes = 64 * 1_048_576;
 const kept = 4;
 
+const journalIn = (stateDir: string): string => join(stateDir, 'journal.jsonl');
+const checkpointIn = (stateDir: string): string => join(stateDir, 'state.json');
+
+/** A journal that is there and will not let itself be read is one in doubt; anything else (EIO, EMFILE) may pass. */
+const neverReadable: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTFILE', 'ELOOP']);
+
 /** Opens `state/journal.jsonl`, replays it over the checkpoint `state/state.json`, and makes it ready to append. */
 export async function openJournal(stateDir: string, now: Instant): Promise<JournalOpened> {
-  const path = join(stateDir, 'journal.jsonl');
+  const path = journalIn(stateDir);
   const checkpoint = await readCheckpoint(stateDir);
   const read = await readIfExists(path, readAtMostBytes);
-  if (read.kind === 'unreadable') return { kind: 'failed', because: read.because };
-  const reports: string[] = [...checkpoint.reports];
+  if (read.kind === 'unreadable' && !neverReadable.has(read.code)) {
+    return { kind: 'failed', because: read.because };
+  }
   let parsed: Parsed = { kind: 'whole', last: null, goodBytes: 0, tornBytes: 0 };
   if (read.kind === 'read') parsed = parseJournal(read.bytes, checkpoint.line?.seq ?? 0);
-  if (read.kind === 'too-large') parsed = { kind: 'doubtful', last: null, because: read.because };
-
-  let inDoubt = checkpoint.inDoubt;
-  if (parsed.kind === 'doubtful') {
-    const aside = `${path}.quarantined-${now}`;
-    await rename(path, aside);
-    reports.push(`the journal is damaged in the middle (${parsed.because}); it was put aside as ${aside}`);
-    inDoubt = true;
+  if (read.kind === 'too-large' || read.kind === 'unreadable') {
+    parsed = { kind: 'doubtful', last: null, because: read.because };
   }
+  const newest = newer(checkpoint.line, parsed.last);
+  if (parsed.kind === 'doubtful' || checkpoint.damaged) return openInDoubt({ stateDir, now, parsed, newest });
+
   const opened = await openAppend(path, 0o600);
   if (opened.kind === 'failed') return { kind: 'failed', because: opened.because };
-  if (parsed.kind === 'whole' && parsed.tornBytes > 0) {
+  const reports: string[] = [];
+  if (parsed.tornBytes > 0) {
     const cut = await opened.file.truncate(parsed.goodBytes);
     if (cut.kind === 'failed') {
       await opened.file.close();
@@ -79,46 +85,131 @@ export async function openJournal(stateDir: string, now: Instant): Promise<Journ
     }
     reports.push(`the last journal line was torn (${parsed.tornBytes} bytes) and was dropped`);
   }
-  const newest = newer(checkpoint.line, parsed.last);
   const replay: Replay = {
     state: newest === null ? null : { ...initialState, ...newest.state },
     lastAt: newest?.at ?? null,
     reports,
-    inDoubt,
+    inDoubt: false,
   };
-  const size = parsed.kind === 'whole' ? parsed.goodBytes : 0;
-  return { kind: 'open', journal: writer(stateDir, opened.file, { seq: newest?.seq ?? 0, size }), replay };
+  const from = { seq: newest?.seq ?? 0, size: parsed.goodBytes };
+  return { kind: 'open', journal: writer(stateDir, opened.file, from), replay };
+}
+
+interface Doubt {
+  readonly stateDir: string;
+  readonly now: Instant;
+  readonly parsed: Parsed;
+  readonly newest: JournalLine | null;
+}
+
+/**
+ * Puts what is damaged aside, whole, and begins a journal whose first line says "in doubt". That line replaces the
+ * damaged file in one rename: a death in between must not end in an empty journal that doubts nothing.
+ */
+async function openInDoubt({ stateDir, now, parsed, newest }: Doubt): Promise<JournalOpened> {
+  const path = journalIn(stateDir);
+  const damaged =
+    parsed.kind === 'doubtful'
+      ? { name: path, because: `the journal is damaged in the middle (${parsed.because})` }
+      : { name: checkpointIn(stateDir), because: 'the checkpoint state.json cannot be read' };
+  const aside = `${damaged.name}.quarantined-${now}`;
+  const report = `${damaged.because}; it was put aside as ${aside}`;
+  const lastAt = instant(Math.max(now, newest?.at ?? 0));
+  const state: State = {
+    ...initialState,
+    ...newest?.state,
+    phase: { kind: 'suspended', cause: 'journal-in-doubt' },
+    because: `the watchdog's own journal is damaged, so it decides nothing until "immune resume": ${report}`,
+  };
+  const line: JournalLine = {
+    seq: (newest?.seq ?? 0) + 1,
+    at: lastAt,
+    kind: 'started',
+    because: state.because,
+    notices: [],
+    state,
+  };
+  const text = `${JSON.stringify(line)}\n`;
+  const kept = parsed.kind === 'doubtful' ? await keepAside(path, aside) : null;
+  if (kept?.kind === 'failed') return kept;
+  const begun = await writeDurable(path, text, { mode: 0o600 });
+  if (begun.kind === 'failed') return { kind: 'failed', because: begun.because };
+  // The checkpoint goes last: as long as it lies there the next start doubts it again.
+  const moved = parsed.kind === 'doubtful' ? null : await moveAside(damaged.name, aside);
+  if (moved?.kind === 'failed') return moved;
+  const opened = await openAppend(path, 0o600);
+  if (opened.kind === 'failed') return { kind: 'failed', because: opened.because };
+  const from = { seq: line.seq, size: Buffer.byteLength(text) };
+  const replay: Replay = { state, lastAt, reports: [report], inDoubt: true };
+  return { kind: 'open', journal: writer(stateDir, opened.file, from), replay };
+}
+
+/** A second name for the file, so that its place is never empty; where links are not to be had it is moved. */
+async function keepAside(path: string, aside: string): Promise<FileOutcome> {
+  try {
+    await link(path, aside);
+    return { kind: 'done' };
+  } catch (error) {
+    return errorCode(error) === 'ENOENT' ? { kind: 'done' } : moveAside(path, aside);
+  }
+}
+
+async function moveAside(path: string, aside: string): Promise<FileOutcome> {
+  try {
+    await rename(path, aside);
+    return { kind: 'done' };
+  } catch (error) {
+    return fileFailure(`put ${path} aside`, error);
+  }
 }
 
 function writer(stateDir: string, first: AppendFile, from: { seq: number; size: number }): Journal {
   let file = first;
   let { seq, size } = from;
-  const rotate = async (line: JournalLine): Promise<FileOutcome> => {
-    // The checkpoint is durable before the lines it replaces move away.
-    const saved = await writeDurable(join(stateDir, 'state.json'), JSON.stringify(line), { mode: 0o600 });
-    if (saved.kind === 'failed') return saved;
+  let rotateAt = rotateAtBytes;
+  /** The file was moved away and no new one could be opened: to be tried again before the next line. */
+  let broken = false;
+  const reopen = async (): Promise<FileOutcome> => {
     await file.close();
-    const path = join(stateDir, 'journal.jsonl');
+    const opened = await openAppend(journalIn(stateDir), 0o600);
+    if (opened.kind === 'failed') return opened;
+    file = opened.file;
+    return { kind: 'done' };
+  };
+  const rotate = async (line: JournalLine): Promise<void> => {
+    // The checkpoint is durable before the lines it replaces move away.
+    const saved = await writeDurable(checkpointIn(stateDir), JSON.stringify(line), { mode: 0o600 });
+    const path = journalIn(stateDir);
+    if (saved.kind === 'failed') {
+      // The line itself is on the disk; a journal that grows a little longer is no reason to stop deciding.
+      rotateAt = size + rotateAtBytes / 8;
+      return;
+    }
     for (let n = kept - 1; n >= 1; n -= 1) {
       // A generation that was never made is not there to move.
       await rename(`${path}.${n}`, `${path}.${n + 1}`).catch(() => undefined);
     }
-    await rename(path, `${path}.1`);
-    const opened = await openAppend(path, 0o600);
-    if (opened.kind === 'failed') return opened;
-    file = opened.file;
+    const moved = await moveAside(path, `${path}.1`);
+    rotateAt = moved.kind === 'done' ? rotateAtBytes : size + rotateAtBytes / 8;
+    if (moved.kind === 'failed') return;
     size = 0;
-    return { kind: 'done' };
+    broken = (await reopen()).kind === 'failed';
   };
   return {
     append: async (entry) => {
+      if (broken) {
+        const again = await reopen();
+        if (again.kind === 'failed') return again;
+        broken = false;
+      }
       const line: JournalLine = { seq: seq + 1, ...entry };
       const text = JSON.stringify(line);
       const outcome = await file.append(text);
       if (outcome.kind === 'failed') return outcome;
       seq += 1;
       size += Buffer.byteLength(text) + 1;
-      return size > rotateAtBytes ? rotate(line) : outcome;
+      if (size > rotateAt) await rotate(line);
+      return outcome;
     },
     close: () => file.close(),
   };
@@ -145,19 +236,22 @@ export function parseJournal(bytes: Uint8Array, checkpointSeq: number): Parsed {
       const goodBytes = Buffer.byteLength(text.slice(0, offset));
       const isLast = end === -1 || end === text.length - 1;
       if (isLast) return { kind: 'whole', last, goodBytes, tornBytes: bytes.length - goodBytes };
-      return {
-        kind: 'doubtful',
-        last,
-        because: `a line after number ${last?.seq ?? checkpointSeq} cannot be read`,
-      };
+      const because = `a line after number ${last?.seq ?? checkpointSeq} cannot be read`;
+      return { kind: 'doubtful', last: newestIn(text.slice(end + 1), last), because };
     }
     if (last !== null && line.seq !== last.seq + 1) {
-      return { kind: 'doubtful', last, because: `line ${line.seq} follows line ${last.seq}` };
+      const because = `line ${line.seq} follows line ${last.seq}`;
+      return { kind: 'doubtful', last: newestIn(text.slice(offset), last), because };
     }
     last = line;
     offset = end + 1;
   }
   return { kind: 'whole', last, goodBytes: bytes.length, tornBytes: 0 };
+}
+
+/** Behind the damage too: the newest readable line knows the most of what was spent and which action came last. */
+function newestIn(text: string, before: JournalLine | null): JournalLine | null {
+  return text.split('\n').reduce((newest, line) => newer(newest, parseLine(line)), before);
 }
 
 function parseLine(text: string): JournalLine | null {
@@ -182,13 +276,11 @@ function parseLine(text: string): JournalLine | null {
 
 async function readCheckpoint(
   stateDir: string,
-): Promise<{ line: JournalLine | null; reports: readonly string[]; inDoubt: boolean }> {
-  const read = await readIfExists(join(stateDir, 'state.json'), readAtMostBytes);
-  if (read.kind === 'missing') return { line: null, reports: [], inDoubt: false };
+): Promise<{ readonly line: JournalLine | null; readonly damaged: boolean }> {
+  const read = await readIfExists(checkpointIn(stateDir), readAtMostBytes);
+  if (read.kind === 'missing') return { line: null, damaged: false };
   const line = read.kind === 'read' ? parseLine(read.bytes.toString('utf8')) : null;
-  if (line === null)
-    return { line: null, reports: ['the checkpoint state.json cannot be read'], inDoubt: true };
-  return { line, reports: [], inDoubt: false };
+  return { line, damaged: line === null };
 }
 
 function newer(a: JournalLine | null, b: JournalLine | null): JournalLine | null {

@@ -12,12 +12,20 @@ const busyTimeoutMs = 100;
  * Reads rows from a database OpenClaw may be writing, and never writes. A missing file or table means no rows. Without
  * a write-ahead log the file is opened as immutable, because a plain read-only open would create side files there.
  */
-export async function readRows(path: string, query: { table: string; sql: string }): Promise<Rows> {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return { kind: 'rows', rows: [] };
-  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
-  const url = pathToFileURL(path);
-  if (log === undefined || log.size === 0) url.searchParams.set('immutable', '1');
+export async function readRows(
+  path: string,
+  query: {
+    readonly table: string;
+    readonly sql: string;
+    /** The file lies in a folder all users share: one that is closed to us belongs to another user, and says nothing. */
+    readonly shared?: boolean;
+  },
+): Promise<Rows> {
   try {
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return { kind: 'rows', rows: [] };
+    const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+    const url = pathToFileURL(path);
+    if (log === undefined || log.size === 0) url.searchParams.set('immutable', '1');
     // Loaded only here: most installations never need it, and it costs memory.
     const { DatabaseSync } = await import('node:sqlite');
     const database = new DatabaseSync(url, { readOnly: true, timeout: busyTimeoutMs });
@@ -29,6 +37,8 @@ export async function readRows(path: string, query: { table: string; sql: string
       database.close();
     }
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (query.shared === true && (code === 'EACCES' || code === 'EPERM')) return { kind: 'rows', rows: [] };
     return { kind: 'unknown', because: `${path} cannot be read: ${(error as Error).message}` };
   }
 }

@@ -85,6 +85,7 @@ async function handoffRows({
     const rows = await readRows(path, {
       table: 'managed_update_handoffs',
       sql: 'SELECT install_root, updated_at FROM managed_update_handoffs LIMIT 16',
+      shared: true,
     });
     if (rows.kind === 'unknown') findings.push({ kind: 'unknown', because: rows.because });
     else {

@@ -66,7 +66,14 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
     healthz: link.healthz,
     readyz: link.readyz,
     socket: () => link.client.evidence(),
-    rpc: () => link.rpc(),
+    rpc: async (servicePid) => {
+      let listener: ListenerEvidence | null = null;
+      const rpc = await link.rpc(async () => {
+        listener = await lookAtListener(parts, { ...link.endpoint(), servicePid });
+        return listener;
+      });
+      return { rpc, listener };
+    },
     service: () => manager.read(label),
     disabled: () => manager.readDisabled(label),
     plistExists: () =>

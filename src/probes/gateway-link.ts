@@ -19,7 +19,8 @@ export interface GatewayLink {
   healthz(): Promise<HealthzEvidence>;
   readyz(): Promise<ReadinessEvidence>;
   client: GatewayClient;
-  rpc(): Promise<RpcEvidence>;
+  /** A fresh connection and one `health` request. `judge` is asked who listens before the secret is sent. */
+  rpc(judge: () => Promise<ListenerEvidence>): Promise<RpcEvidence>;
   close(): void;
 }
 
@@ -69,12 +70,7 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
   }
 
   // The secret goes only to a listener that is proven ours, judged anew on every connection.
-  const prove = async (): Promise<ListenerProof> => {
-    const listener = await options.listener(endpoint);
-    if (listener.kind === 'ours' || listener.kind === 'orphan') return { kind: 'ours' };
-    const because = listener.kind === 'unknown' ? listener.because : `the listener is ${listener.kind}`;
-    return { kind: 'not-ours', because };
-  };
+  const prove = async (): Promise<ListenerProof> => proofOf(await options.listener(endpoint));
 
   const client = createGatewayClient({
     clock,
@@ -143,16 +139,23 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
     },
     readyz: () => http.readyz(),
     client,
-    rpc: async () => {
+    rpc: async (judge) => {
       if (target === null)
         return { kind: 'not-tried', because: secretProblem ?? 'there is no address to connect to' };
-      return (await probeOnce(target, { clock, prove, timeoutMs: rpcTimeoutMs })).rpc;
+      const proveFresh = async (): Promise<ListenerProof> => proofOf(await judge());
+      return (await probeOnce(target, { clock, prove: proveFresh, timeoutMs: rpcTimeoutMs })).rpc;
     },
     close: () => {
       client.close();
       http.close();
     },
   };
+}
+
+function proofOf(listener: ListenerEvidence): ListenerProof {
+  if (listener.kind === 'ours' || listener.kind === 'orphan') return { kind: 'ours' };
+  const because = listener.kind === 'unknown' ? listener.because : `the listener is ${listener.kind}`;
+  return { kind: 'not-ours', because };
 }
 
 function located(endpoint: Endpoint, override: LinkOptions['override']): Endpoint {

@@ -28,7 +28,10 @@ export interface Eyes {
   healthz(): Promise<HealthzEvidence>;
   readyz(): Promise<ReadinessEvidence>;
   socket(): SocketEvidence;
-  rpc(): Promise<RpcEvidence>;
+  /** The listener as it was judged on the way, before the secret was sent; null when it did not come to that. */
+  rpc(
+    servicePid: number | null,
+  ): Promise<{ readonly rpc: RpcEvidence; readonly listener: ListenerEvidence | null }>;
   service(): Promise<ServiceState>;
   disabled(): Promise<Disabled>;
   plistExists(): Promise<boolean>;
@@ -114,15 +117,13 @@ async function closely(eyes: Eyes, how: Observe): Promise<Evidence> {
   ]);
   const witness: WitnessEvidence =
     healthz.kind === 'timeout' && pid !== null ? await eyes.witness(pid) : { kind: 'unread' };
-  const deep = serving && how.depth === 'deep' ? await lookDeeper(eyes) : carriedDeep(how.previous, serving);
   return {
     ...blank(eyes.wall(), how),
     ...absent,
-    ...deep,
+    ...peer,
     service,
     process,
     healthz,
-    listener,
     witness,
     update,
     // Last, so that it tells of the time after the slower questions.
@@ -138,11 +139,21 @@ async function lookAtAbsent(
   return { disabled, plist: plist ? 'present' : 'missing', audit, parkCause };
 }
 
-async function lookDeeper(eyes: Eyes): Promise<Pick<Evidence, 'readiness' | 'rpc'>> {
-  const [readiness, rpc] = await Promise.all([eyes.readyz(), eyes.rpc()]);
-  return { readiness, rpc };
+type Peer = Pick<Evidence, 'listener'> & Partial<Pick<Evidence, 'readiness' | 'rpc'>>;
+
+/** Who listens is asked once: by the fresh connection, before it sends the secret. So a deep look has two children. */
+async function lookDeeper(eyes: Eyes, pid: number | null): Promise<Peer> {
+  const [readiness, { rpc, listener }] = await Promise.all([eyes.readyz(), eyes.rpc(pid)]);
+  return { readiness, rpc, listener: listener ?? (await eyes.listener(pid)) };
 }
 
-function carriedDeep(previous: Evidence | null, serving: boolean): Partial<Evidence> {
-  return serving && previous !== null ? { readiness: previous.readiness, rpc: previous.rpc } : {};
+async function lookAtPeer(
+  eyes: Eyes,
+  previous: Evidence | null,
+  { pid, serving }: { readonly pid: number | null; readonly serving: boolean },
+): Promise<Peer> {
+  const listener = await eyes.listener(pid);
+  return serving && previous !== null
+    ? { listener, readiness: previous.readiness, rpc: previous.rpc }
+    : { listener };
 }

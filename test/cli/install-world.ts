@@ -14,8 +14,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import type { InstallerDeps } from '../../src/cli/install-context.ts';
 import { type Paths, resolvePaths } from '../../src/config/paths.ts';
+import type { UserError } from '../../src/core/errors.ts';
 import type { Clock } from '../../src/core/time.ts';
 import { millis } from '../../src/core/time.ts';
 import { systemClock } from '../../src/system/clock.ts';
@@ -153,3 +155,21 @@ export function changes(world: World, from = 0): readonly string[] {
 export async function statusPid(world: World): Promise<number> {
   return JSON.parse(readFileSync(join(world.paths.state, 'status.json'), 'utf8')).pid;
 }
+
+/** What launchctl says of a job: its state, or the exit code of `print` (113: not loaded). */
+export async function stateOf(world: World, label: string): Promise<string> {
+  const args = ['print', `gui/${world.deps.uid}/${label}`];
+  const printed = await world.deps.run({ file: world.fake.launchctl, args, timeoutMs: 20_000 });
+  if (printed.kind !== 'exited') return printed.kind;
+  return printed.code === 0 ? (/^\tstate = (.*)$/m.exec(printed.stdout)?.[1] ?? '?') : String(printed.code);
+}
+
+export const plistOf = (world: World, label: string): string =>
+  join(world.paths.launchAgents, `${label}.plist`);
+
+/** The error an installation ends with; a success fails the test. */
+export const refusal = async (promise: Promise<number>): Promise<UserError> =>
+  promise.then(
+    (code) => expect.unreachable(`it ended with ${code}`),
+    (error) => error,
+  );

@@ -3,14 +3,15 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runInstall } from '../../src/cli/install.ts';
 import { parseSettings } from '../../src/config/settings.ts';
-import type { UserError } from '../../src/core/errors.ts';
 import { run } from '../../src/system/run.ts';
 import {
   alive,
   changes,
   createWorld,
-  hurriedClock,
   otherProgram,
+  plistOf,
+  refusal,
+  stateOf,
   statusPid,
   tree,
   type World,
@@ -26,27 +27,10 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
-const state = async (label: string): Promise<string> => {
-  const target = `gui/${world.deps.uid}/${label}`;
-  const printed = await world.deps.run({
-    file: world.fake.launchctl,
-    args: ['print', target],
-    timeoutMs: 20_000,
-  });
-  if (printed.kind !== 'exited') return printed.kind;
-  return printed.code === 0 ? (/^\tstate = (.*)$/m.exec(printed.stdout)?.[1] ?? '?') : String(printed.code);
-};
-const refusal = async (promise: Promise<number>): Promise<UserError> =>
-  promise.then(
-    (code) => expect.unreachable(`it ended with ${code}`),
-    (error) => error,
-  );
-const plistOf = (label: string): string => join(world.paths.launchAgents, `${label}.plist`);
-
 describe('a fresh installation', () => {
   it('loads job by job, the watchdog last, and ends with it alive, private files and a config that can be read', async () => {
     expect(await runInstall(act, world.deps)).toBe(0);
-    expect(await Promise.all(labels.map(state))).toEqual([
+    expect(await Promise.all(labels.map((label) => stateOf(world, label)))).toEqual([
       'not running',
       'not running',
       'not running',
@@ -55,7 +39,7 @@ describe('a fresh installation', () => {
     const domain = `gui/${world.deps.uid}`;
     const expected = labels.flatMap((label) => [
       `enable ${domain}/${label}`,
-      `bootstrap ${domain} ${plistOf(label)}`,
+      `bootstrap ${domain} ${plistOf(world, label)}`,
       ...(label === watchdog ? [`kickstart ${domain}/${label}`] : []),
     ]);
     expect(changes(world)).toEqual(expected);
@@ -68,7 +52,7 @@ describe('a fresh installation', () => {
     for (const [name, what] of Object.entries(tree(world.paths.data))) {
       expect(`${name} ${what.split(' ')[0]}`).toMatch(/ (-> |[67]00$)/);
     }
-    for (const label of labels) expect(statSync(plistOf(label)).mode & 0o777).toBe(0o644);
+    for (const label of labels) expect(statSync(plistOf(world, label)).mode & 0o777).toBe(0o644);
     const started = await run({ file: world.paths.link, args: ['--version'], timeoutMs: 20_000 });
     expect(started).toMatchObject({ kind: 'exited', code: 0, stdout: '1.0.0\n' });
     expect(world.said.join('\n')).toContain(join(world.paths.logs, 'watchdog.log'));
@@ -77,7 +61,7 @@ describe('a fresh installation', () => {
   it('starts a watchdog whose start launchd holds back, and warns of the session', async () => {
     world.fake.setFaults({ pended: true, managerName: 'Background' });
     expect(await runInstall(act, world.deps)).toBe(0);
-    expect(await state(watchdog)).toBe('running');
+    expect(await stateOf(world, watchdog)).toBe('running');
     expect(world.said.join('\n')).toContain('not a desktop session');
   });
 
@@ -135,7 +119,7 @@ describe('a second installation', () => {
       });
     }
     expect(await runInstall(act, world.deps)).toBe(0);
-    expect(await state(watchdog)).toBe('running');
+    expect(await stateOf(world, watchdog)).toBe('running');
   });
 });
 
@@ -147,7 +131,7 @@ describe('a dry run', () => {
     expect(changes(world)).toEqual([]);
     const said = world.said.join('\n');
     for (const label of labels) {
-      expect(said).toContain(plistOf(label));
+      expect(said).toContain(plistOf(world, label));
       expect(said).toContain(`launchctl' enable gui/0/${label}`);
     }
     expect(said).toContain(join(world.paths.runtime, 'node-v99.0.0', 'node'));
@@ -160,107 +144,6 @@ describe('a dry run', () => {
     const said = world.said.join('\n');
     expect(said).not.toMatch(/^ {2}(copy|write|make|link)/m);
     expect(said).not.toContain('bootstrap');
-  });
-});
-
-describe('an installation that fails', () => {
-  it('takes a fresh one back to nothing', async () => {
-    const before = tree(world.home);
-    world.fake.setFaults({ failures: { bootstrap: { code: 122, times: 99 } } });
-    const error = await refusal(runInstall(act, world.deps));
-    expect(error).toMatchObject({ exitCode: 3 });
-    expect(error.message).toContain('Everything is back as it was before.');
-    expect(error.hint).toContain('launchctl print');
-    expect(tree(world.home)).toEqual(before);
-    expect(await state(watchdog)).toBe('113');
-  });
-
-  it('puts the former program and jobs back, byte for byte and running, when the new watchdog dies', async () => {
-    await runInstall(act, world.deps);
-    const before = tree(world.home, alive);
-    world.program("if (process.argv[2] === '--version') console.log(3); else throw new Error('no good');");
-    world.fake.setFaults({ throttleMs: 300 });
-    const error = await refusal(runInstall(act, { ...world.deps, clock: hurriedClock(10) }));
-    expect(error.message).toContain('no good');
-    expect(error.message).toContain('Everything is back as it was before.');
-    expect(tree(world.home, alive)).toEqual(before);
-    await expect.poll(() => state(watchdog), { timeout: 20_000 }).toBe('running');
-  });
-
-  it('does not take a process without a fresh heartbeat for a watchdog', async () => {
-    mkdirSync(world.paths.state, { recursive: true });
-    writeFileSync(join(world.paths.state, 'status.json'), 'an old heartbeat');
-    world.program(
-      "if (process.argv[2] === '--version') console.log(3); else setInterval(() => undefined, 1000);",
-    );
-    const error = await refusal(runInstall(act, { ...world.deps, clock: hurriedClock(10) }));
-    expect(error.message).toMatch(
-      /runs as process \d+, but 30 s after its start it has written no heartbeat/,
-    );
-    expect(await state(watchdog)).toBe('113');
-  });
-
-  it('keeps the former program when the new program cannot even tell its version', async () => {
-    await runInstall(act, world.deps);
-    const before = tree(world.home, alive);
-    world.program('process.exit(7);');
-    const error = await refusal(runInstall(act, world.deps));
-    expect(error.message).toContain('does not work: exit code 7');
-    expect(tree(world.home, alive)).toEqual(before);
-    await expect.poll(() => state(watchdog), { timeout: 20_000 }).toBe('running');
-  });
-});
-
-it('takes itself back when it is interrupted', async () => {
-  const before = tree(world.home);
-  const controller = new AbortController();
-  const say = (line: string): void => {
-    if (line.includes('sentinel.plist')) controller.abort();
-  };
-  const error = await refusal(runInstall(act, { ...world.deps, say, signal: controller.signal }));
-  expect(error).toMatchObject({ exitCode: 130, message: expect.stringContaining('back as it was before') });
-  expect(tree(world.home)).toEqual(before);
-});
-
-describe('an upgrade that fails half-way', () => {
-  const sentinel = 'org.openclaw-immune.sentinel';
-  const older = (label: string): string =>
-    readFileSync(plistOf(label), 'utf8').replaceAll('openclaw-immune-', 'older-');
-  const launchctl = (...args: string[]) =>
-    world.deps.run({ file: world.fake.launchctl, args, timeoutMs: 20_000 });
-
-  it('restores former plists, loads the former jobs again and leaves a disabled label disabled', async () => {
-    await runInstall(act, world.deps);
-    const { uid } = world.deps;
-    writeFileSync(plistOf(sentinel), older(sentinel));
-    await launchctl('bootout', `gui/${uid}/org.openclaw-immune.archive`);
-    await launchctl('disable', `gui/${uid}/org.openclaw-immune.archive`);
-    world.program(otherProgram);
-    const before = tree(world.home, alive);
-    const calls = world.fake.calls().length;
-    // Held back as well: only a kickstart brings the former watchdog back.
-    world.fake.setFaults({ pended: true, failures: { kickstart: { code: 1, times: 1 } } });
-    const error = await refusal(runInstall(act, world.deps));
-    expect(error.message).toContain('Everything is back as it was before.');
-    expect(changes(world, calls)).toContain(`bootstrap gui/${uid} ${plistOf('org.openclaw-immune.archive')}`);
-    expect(tree(world.home, alive)).toEqual(before);
-    expect(await state(sentinel)).toBe('not running');
-    expect(await state('org.openclaw-immune.archive')).toBe('113');
-    const disabled = await launchctl('print-disabled', `gui/${uid}`);
-    expect(disabled.kind === 'exited' && disabled.stdout).toMatch(/archive" => (disabled|true)/);
-    await expect.poll(() => state(watchdog), { timeout: 20_000 }).toBe('running');
-  });
-
-  it('does not load a plist that plutil rejects', async () => {
-    const before = tree(world.home);
-    const plutil = join(world.root, 'plutil');
-    writeFileSync(plutil, '#!/bin/sh\necho "Unexpected character" >&2\nexit 1\n');
-    chmodSync(plutil, 0o755);
-    const env = { ...world.deps.env, PATH: `${world.deps.env['PATH']}:${world.root}` };
-    const error = await refusal(runInstall(act, { ...world.deps, env }));
-    expect(error.message).toMatch(/does not accept .*snapshot\.plist: exit code 1 \(Unexpected character\)/);
-    expect(tree(world.home)).toEqual(before);
-    expect(changes(world)).toEqual([]);
   });
 });
 
@@ -278,7 +161,7 @@ describe('launchctl in its moods', () => {
     world.fake.setFaults({ bootoutWait: 'unknown', bootoutCode: 36 });
     world.program(otherProgram);
     expect(await runInstall(act, world.deps)).toBe(0);
-    expect(await state(watchdog)).toBe('running');
+    expect(await stateOf(world, watchdog)).toBe('running');
   });
 
   it('says in one sentence what to do where there is no launchctl', async () => {

@@ -237,6 +237,14 @@ describe('immune status', () => {
     );
   });
 
+  it.each([
+    [{ kind: 'not-loaded' } as const, 'Install it: ./install.sh'],
+    [{ kind: 'unread', because: 'x' } as const, 'Start the watchdog: immune daemon --foreground'],
+  ])('says what to do where nothing is installed and launchd says %j', (state, advice) => {
+    const shown = facts({ file: { kind: 'missing' }, settings: { kind: 'missing' }, ...watchdog(state) });
+    expect(renderStatus(shown)).toContain(`do         ${advice}\n`);
+  });
+
   it('names launchd once where it is not used', () => {
     const unread = { kind: 'unread', because: 'there is no launchctl on this machine' } as const;
     const shown = facts({ ...watchdog(unread), gatewayJob: { label: 'ai.openclaw.gateway', state: unread } });
