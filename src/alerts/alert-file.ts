@@ -15,9 +15,13 @@ export async function writeAlertFile(
   return writeDurable(path, renderAlert(state, notices), { mode: 0o600 });
 }
 
+/** Nothing is decided until a person says "resume". */
+const doubts: ReadonlySet<string> = new Set(['journal-in-doubt', 'own-fault']);
+
 function renderAlert(state: State, notices: readonly Notice[]): string {
   const open = state.incident;
-  const needed = open?.exhaustedAt != null || state.told.length > 0;
+  const doubt = state.phase.kind === 'suspended' && doubts.has(state.phase.cause);
+  const needed = open?.exhaustedAt != null || state.told.length > 0 || doubt;
   const lines = [needed ? '# openclaw-immune needs you' : '# openclaw-immune: nothing needs you', ''];
   if (open !== null) {
     lines.push(`- Open incident ${open.id} since ${stamp(open.openedAt)}: ${open.because}`);

@@ -4,18 +4,24 @@ import { spell } from '../core/words.ts';
 import type { Answer, Request } from './commands.ts';
 import type { Loop } from './loop.ts';
 
+/** Said instead of "paused": a pause that a restart of the watchdog would forget is none. */
+const notDurable: Answer = {
+  ok: false,
+  text: 'nothing was changed, because the journal cannot be written; "immune logs" says why',
+};
+
 /** What the daemon does with one request of the operator, and what it answers. */
 export async function carryOut(request: Request, loop: Loop, clock: Clock): Promise<Answer> {
   switch (request.kind) {
     case 'pause': {
       const until = request.forMs === null ? null : plus(clock.now(), millis(request.forMs));
       const because = `Paused by ${request.by}${request.forMs === null ? '' : ` for ${spell(request.forMs)}`}`;
-      await loop.command({ kind: 'pause', until, because }, because);
+      if (!(await loop.command({ kind: 'pause', until, because }, because))) return notDurable;
       const length = request.forMs === null ? 'until "immune resume"' : `for ${spell(request.forMs)}`;
       return { ok: true, text: `paused ${length}: the watchdog looks on, and does nothing` };
     }
     case 'resume':
-      await loop.command({ kind: 'resume' }, `Resumed by ${request.by}`);
+      if (!(await loop.command({ kind: 'resume' }, `Resumed by ${request.by}`))) return notDurable;
       return { ok: true, text: 'resumed' };
     case 'check': {
       const report = checkReport(await loop.deepen());

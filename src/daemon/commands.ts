@@ -55,27 +55,50 @@ export async function sendRequest(
   return null;
 }
 
-/** Daemon side: takes every waiting request, oldest first. A file that is no request is answered and removed. */
+/**
+ * Daemon side: takes every waiting request. A file that is no request is answered and removed. Resolves when all are
+ * answered but the checks: a deep probe takes seconds, and a pause must not wait behind it.
+ */
 export async function takeRequests(
   stateDir: string,
   carryOut: (request: Request) => Promise<Answer>,
 ): Promise<void> {
   const directory = directoryIn(stateDir);
-  const names = (await readdir(directory)).filter((name) => requestName.test(name)).sort();
+  // Files only: a folder or a pipe of such a name is nobody's request, cannot be removed, and would come up for ever.
+  const names = (await readdir(directory, { withFileTypes: true }))
+    .filter((entry) => entry.isFile() && requestName.test(entry.name))
+    .map((entry) => entry.name)
+    .sort();
   for (const name of names.slice(0, maxRequests)) {
     const path = join(directory, name);
     const read = await readIfExists(path, maxBytes);
-    // Removed before it is carried out: after a crash a command is lost, never done twice.
-    await unlink(path).catch(() => undefined);
-    if (read.kind === 'missing') continue;
+    // Removed before it is carried out: after a crash a command is lost, never done twice. One that cannot be removed
+    // would be done again and again, so it is not done at all; the folder's owner sees no answer.
+    const removed = await unlink(path).then(
+      () => true,
+      () => false,
+    );
+    if (!removed || read.kind === 'missing') continue;
     const request = read.kind === 'read' ? parseRequest(read.bytes.toString('utf8')) : null;
-    const answer =
-      request === null
-        ? { ok: false, text: 'this file is not a command the daemon knows' }
-        : await carryOut(request);
-    const id = name.slice(0, -'.json'.length);
-    await writeDurable(join(directory, `${id}.answer`), JSON.stringify(answer), { mode: 0o600 });
+    const answering = answer(request, carryOut).then((text) =>
+      writeDurable(join(directory, `${name.slice(0, -'.json'.length)}.answer`), text, { mode: 0o600 }),
+    );
+    if (request?.kind !== 'check') await answering;
   }
+}
+
+/** Never rejects: whoever asked is told, even of a bug. */
+async function answer(
+  request: Request | null,
+  carryOut: (request: Request) => Promise<Answer>,
+): Promise<string> {
+  if (request === null) {
+    return JSON.stringify({ ok: false, text: 'this file is not a command the daemon knows' });
+  }
+  const given = await carryOut(request).catch(
+    (error: unknown): Answer => ({ ok: false, text: `a bug of the watchdog: ${String(error)}` }),
+  );
+  return JSON.stringify(given);
 }
 
 /** Removes answers that nobody fetched. */

@@ -3,7 +3,9 @@ import { writeAlertFile } from '../alerts/alert-file.ts';
 import type { Paths } from '../config/paths.ts';
 import type { Settings } from '../config/settings.ts';
 import { decide } from '../core/decide.ts';
+import { inDoubt } from '../core/decision.ts';
 import type { Rules } from '../core/look.ts';
+import type { Notice } from '../core/notice.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 import { initialState, type State } from '../core/state.ts';
 import type { Clock } from '../core/time.ts';
@@ -56,13 +58,20 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
   if (opened.kind === 'failed') return opened;
   const { journal, replay } = opened;
   const clock = steadyClock(parts.clock, replay.lastAt);
-  const state = await begin(replay, { clock, journal, log });
+  const tell = async (now: State, notices: readonly Notice[]): Promise<void> => {
+    for (const notice of notices)
+      log.warn(`Notice (${notice.kind}): ${notice.text}`, { incident: notice.incident });
+    const written = await writeAlertFile(paths.alertFile, now, notices);
+    if (written?.kind === 'failed') log.warn(`The alert file cannot be written: ${written.because}`);
+  };
+  const state = await begin(replay, { clock, journal, log, tell });
   const startedAt = parts.clock.now();
 
   const { settings } = parts.settings();
   const rules = (): Rules => {
     const now = parts.settings().settings;
-    return { policy: now.policy, mode: now.mode, label: now.gateway.label };
+    // The eyes look at the gateway of the start; an action must never name another one.
+    return { policy: now.policy, mode: now.mode, label: settings.gateway.label };
   };
   // Plist, environment, config and package are read at each close look and kept until the next: the heartbeat and the
   // proof of a listener must not parse them every few seconds.
@@ -120,12 +129,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
         }),
       journal,
       log,
-      tell: async (now, notices) => {
-        for (const notice of notices)
-          log.warn(`Notice (${notice.kind}): ${notice.text}`, { incident: notice.incident });
-        const written = await writeAlertFile(paths.alertFile, now, notices);
-        if (written?.kind === 'failed') log.warn(`The alert file cannot be written: ${written.because}`);
-      },
+      tell,
       beat: (now, evidence, lastDeepAt) =>
         writeStatus(paths.state, {
           version: 1,
@@ -189,17 +193,10 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
 /** Takes up where the journal ends: an action without an outcome is interrupted, a damaged journal means hands off. */
 async function begin(
   replay: Replay,
-  { clock, journal, log }: { clock: SteadyClock; journal: Journal; log: Log },
+  { clock, journal, log, tell }: { clock: SteadyClock; journal: Journal; log: Log; tell: Tell },
 ): Promise<State> {
   for (const report of replay.reports) log.warn(`Reading the journal: ${report}`);
   let state = replay.state ?? initialState;
-  if (replay.inDoubt) {
-    state = {
-      ...state,
-      phase: { kind: 'suspended', cause: 'journal-in-doubt' },
-      because: `the watchdog's own journal is damaged, so it decides nothing until "immune resume": ${replay.reports.join('; ')}`,
-    };
-  }
   if (state.phase.kind === 'repairing') {
     const actionId = state.phase.action.id;
     const next = decide(state, { kind: 'interrupted', actionId }, clock.now(), {
@@ -212,8 +209,9 @@ async function begin(
   }
   // What was failing, and what was last seen, is from another life of the watchdog: it is looked at anew.
   state = { ...state, failing: null, unknownSince: null, graceUntil: null };
-  const notices = replay.inDoubt
-    ? [{ kind: 'told' as const, at: clock.now(), incident: null, text: state.because }]
+  // Said at every start until somebody resumes: the first saying may have been cut short.
+  const notices: readonly Notice[] = inDoubt(state)
+    ? [{ kind: 'told', at: clock.now(), incident: null, text: state.because }]
     : [];
   const written = await journal.append({
     at: clock.now(),
@@ -223,8 +221,11 @@ async function begin(
     state,
   });
   if (written.kind === 'failed') log.error(`The journal cannot be written: ${written.because}`);
+  await tell(state, notices);
   return state;
 }
+
+type Tell = (state: State, notices: readonly Notice[]) => Promise<void>;
 
 /** Requests are taken when the folder changes, and looked for anyway in case a change went unnoticed. */
 const sweepMs = 2_000;

@@ -38,8 +38,14 @@ export interface Loop {
   nudge(): void;
   /** Asks for a deep look, now. Resolves with its evidence. */
   deepen(): Promise<Evidence>;
-  command(command: Command, because: string): Promise<State>;
+  /** False when it could not be made durable, and so was not done. */
+  command(command: Command, because: string): Promise<boolean>;
   state(): State;
+}
+
+interface DeepWanted {
+  readonly seen: (evidence: Evidence) => void;
+  readonly failed: (error: unknown) => void;
 }
 
 /** A bug in the loop is journaled and the loop goes on; this many in a row and it stops deciding. */
@@ -52,7 +58,9 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
   let lastCloseAt: Millis | null = null;
   let lastDeepAt: Instant | null = null;
   let faults = 0;
-  let deepWanted: ((seen: Evidence) => void)[] = [];
+  let deepWanted: DeepWanted[] = [];
+  /** Set by the signal: a look or an action that is still on its way changes nothing any more. */
+  let over = false;
   const nudge = createNudge(clock);
 
   // Decisions are taken one by one, whoever asks: the loop, a command, or the end of an action.
@@ -64,8 +72,10 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     return mine;
   };
 
-  const step = (event: Event, kind: JournalEntry['kind']): Promise<void> =>
+  /** Decides, persists, acts, tells; false when it could not be made durable. */
+  const step = (event: Event, kind: JournalEntry['kind']): Promise<boolean> =>
     inTurn(async () => {
+      if (over) return false;
       const now = clock.now();
       const before = state;
       const next = decide(before, event, now, parts.rules());
@@ -82,13 +92,14 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
         if (written.kind === 'failed') {
           log.error(`The journal cannot be written, so nothing is done: ${written.because}`);
           // What was not made durable did not happen, except that looks go on and outcomes are remembered.
-          if (event.kind === 'observed' || event.kind === 'commanded') return;
+          if (event.kind === 'observed' || event.kind === 'commanded') return false;
         }
       }
       state = next.state;
       if (before.because !== state.because) report(log, before, state);
       await parts.tell(state, next.notices);
       for (const action of next.actions) void carryOut(action);
+      return true;
     });
 
   const carryOut = async (action: Action): Promise<void> => {
@@ -114,10 +125,21 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
   const look = async (gapMs: Millis): Promise<void> => {
     const waiting = deepWanted;
     deepWanted = [];
+    try {
+      const seen = await lookOnce(gapMs, waiting.length > 0);
+      for (const one of waiting) one.seen(seen);
+    } catch (error) {
+      // Whoever asked for this look must not wait for ever.
+      for (const one of waiting) one.failed(error);
+      throw error;
+    }
+  };
+
+  const lookOnce = async (gapMs: Millis, deepAsked: boolean): Promise<Evidence> => {
     const depth = chooseDepth({
       state,
       evidence,
-      deepWanted: waiting.length > 0,
+      deepWanted: deepAsked,
       sinceCloseMs: lastCloseAt === null ? null : millis(clock.elapsed() - lastCloseAt),
     });
     const known = state.generation;
@@ -134,37 +156,49 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     if (close) lastCloseAt = clock.elapsed();
     if (depth === 'deep') lastDeepAt = clock.now();
     await step({ kind: 'observed', evidence: seen }, 'decided');
-    for (const resolve of waiting) resolve(seen);
     const calm = state.phase.kind === 'healthy' && state.spent.length === 0 && state.pause === null;
     if (calm) clock.anchor();
+    return seen;
   };
 
   const fault = async (error: unknown): Promise<void> => {
     faults += 1;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log.error(`A bug of the watchdog in one look (${faults} in a row): ${text}`);
-    if (faults >= faultsToSuspend) {
+    let notices: readonly Notice[] = [];
+    if (faults === faultsToSuspend) {
       state = {
         ...state,
         phase: { kind: 'suspended', cause: 'own-fault' },
         because:
           'three looks in a row failed by a bug of the watchdog; it decides nothing until "immune resume"',
       };
+      notices = [{ kind: 'told', at: clock.now(), incident: state.incident?.id ?? null, text: state.because }];
     }
     await parts.journal.append({
       at: clock.now(),
       kind: 'fault',
       because: text.slice(0, 2_000),
-      notices: [],
+      notices,
       state,
     });
+    await parts.tell(state, notices);
   };
 
   const run = async (signal: AbortSignal): Promise<void> => {
     let due = clock.elapsed();
+    const stopped = new Promise<void>((resolve) => {
+      const stop = (): void => {
+        over = true;
+        resolve();
+      };
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', stop, { once: true });
+    });
     while (!signal.aborted) {
       try {
-        await look(millis(Math.max(0, clock.elapsed() - due)));
+        // A look may watch a witness for seconds; whoever stops us does not wait for it.
+        await Promise.race([look(millis(Math.max(0, clock.elapsed() - due))), stopped]);
         faults = 0;
       } catch (error) {
         await fault(error);
@@ -185,15 +219,15 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     run,
     nudge: nudge.now,
     deepen: () =>
-      new Promise((resolve) => {
-        deepWanted.push(resolve);
+      new Promise((seen, failed) => {
+        deepWanted.push({ seen, failed });
         nudge.now();
       }),
     command: async (command, because) => {
-      await step({ kind: 'commanded', command }, 'commanded');
-      log.info(because);
+      const done = await step({ kind: 'commanded', command }, 'commanded');
+      if (done) log.info(because);
       nudge.now();
-      return state;
+      return done;
     },
     state: () => state,
   };

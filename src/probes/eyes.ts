@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
-import type { ListenerEvidence } from '../core/evidence.ts';
+import type { ListenerEvidence, UpdateEvidence } from '../core/evidence.ts';
+import type { ServiceState } from '../core/service.ts';
 import type { Clock, Millis } from '../core/time.ts';
 import { readAuditLog } from '../gateway/audit-log.ts';
 import type { LiveProcess } from '../gateway/live-processes.ts';
@@ -59,7 +60,22 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
   const { manager, processes, label } = parts;
   const list = async (): Promise<readonly LiveProcess[]> => {
     const outcome = await processes.list();
-    return outcome.kind === 'rows' ? outcome.rows : [];
+    // An empty list would say that no updater is alive; the question then stays open.
+    if (outcome.kind === 'unknown') throw new Error(outcome.because);
+    return outcome.rows;
+  };
+  const readUpdate = async (state: ServiceState): Promise<UpdateEvidence> => {
+    const { stateDir, packageRoot, sqlite, handoffs } = parts.files();
+    return readUpdateMarkers({
+      now: parts.clock.now(),
+      stateDir,
+      packageRoot,
+      sqlitePath: sqlite,
+      handoffPaths: handoffs,
+      processes: list,
+      // An updater's own job: asked for only while ours is not loaded, as it is during an update.
+      labels: state.kind === 'not-loaded' ? ((await manager.labels()) ?? []) : [],
+    });
   };
   return {
     wall: parts.clock.now,
@@ -85,25 +101,23 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
     witness: (pid) => processes.witness(pid, parts.witnessMs()),
     listener: (servicePid) => lookAtListener(parts, { ...link.endpoint(), servicePid }),
     audit: async () => readAuditLog(parts.files().auditLog),
-    update: async (state) => {
-      const { stateDir, packageRoot, sqlite, handoffs } = parts.files();
-      return readUpdateMarkers({
-        now: parts.clock.now(),
-        stateDir,
-        packageRoot,
-        sqlitePath: sqlite,
-        handoffPaths: handoffs,
-        processes: list,
-        // An updater's own job: asked for only while ours is not loaded, as it is during an update.
-        labels: state.kind === 'not-loaded' ? ((await manager.labels()) ?? []) : [],
-      });
-    },
+    update: (state) => readUpdate(state).catch(doubt('the markers of an update')),
     parkCause: () => {
       const { packageRoot, lockFiles } = parts.files();
-      return readParkCause({ packageRoot, lockFiles, servicePid: null, processes: list });
+      return readParkCause({ packageRoot, lockFiles, servicePid: null, processes: list }).catch(
+        doubt('what made OpenClaw park itself'),
+      );
     },
   };
 }
+
+/** A probe never throws: what cannot be read proves nothing, and is no fault of the watchdog either. */
+const doubt =
+  (what: string) =>
+  (error: unknown): { readonly kind: 'unknown'; readonly because: string } => ({
+    kind: 'unknown',
+    because: `${what} could not be read: ${error instanceof Error ? error.message : String(error)}`,
+  });
 
 async function readPid({ manager, label }: EyesParts): Promise<number | null> {
   const state = await manager.read(label);

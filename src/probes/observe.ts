@@ -109,9 +109,11 @@ async function closely(eyes: Eyes, how: Observe): Promise<Evidence> {
   const pid = service.kind === 'running' ? service.pid : null;
   const serving = healthz.kind === 'live';
   const skipProcess = pid === null || (serving && how.depth === 'deep' && pid === how.knownPid);
-  const [process, listener, absent, update] = await Promise.all([
+  const [process, peer, absent, update] = await Promise.all([
     skipProcess ? ({ kind: 'unread' } as const) : eyes.process(pid),
-    eyes.listener(pid),
+    serving && how.depth === 'deep'
+      ? lookDeeper(eyes, pid)
+      : lookAtPeer(eyes, how.previous, { pid, serving }),
     service.kind === 'not-loaded' ? lookAtAbsent(eyes) : null,
     eyes.update(service),
   ]);
