@@ -220,7 +220,6 @@ const causeWords: Readonly<Record<Cause, { readonly verdict: Verdict; readonly s
   'port-foreign': { verdict: 'foreign', summary: 'kept out by another program on its port' },
   'port-orphan': { verdict: 'foreign', summary: 'kept out by another gateway on its port' },
   'update-running': { verdict: 'updating', summary: 'being updated' },
-  'host-suspended': { verdict: 'suspended', summary: 'suspended' },
   woken: { verdict: 'unknown', summary: 'looking again after a sleep' },
   'no-domain': { verdict: 'no-gui-session', summary: 'no GUI session' },
   unknown: { verdict: 'unknown', summary: 'unknown' },

@@ -25,7 +25,6 @@ export type Cause =
   | 'port-foreign'
   | 'port-orphan'
   | 'update-running'
-  | 'host-suspended'
   | 'woken'
   | 'no-domain'
   | 'unknown';

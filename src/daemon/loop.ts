@@ -1,4 +1,5 @@
 import { type Command, decide, type Event } from '../core/decide.ts';
+import { inDoubt } from '../core/decision.ts';
 import type { Evidence } from '../core/evidence.ts';
 import type { Rules } from '../core/look.ts';
 import type { Notice } from '../core/notice.ts';
@@ -98,6 +99,10 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
       state = next.state;
       if (before.because !== state.because) report(log, before, state);
       await parts.tell(state, next.notices);
+      // The alert file says "needs you" until it is told otherwise.
+      if (inDoubt(before) && !inDoubt(state)) {
+        await parts.tell(state, [{ kind: 'told', at: now, incident: null, text: state.because }]);
+      }
       for (const action of next.actions) void carryOut(action);
       return true;
     });
@@ -166,14 +171,16 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log.error(`A bug of the watchdog in one look (${faults} in a row): ${text}`);
     let notices: readonly Notice[] = [];
-    if (faults === faultsToSuspend) {
+    if (faults >= faultsToSuspend && !inDoubt(state)) {
       state = {
         ...state,
         phase: { kind: 'suspended', cause: 'own-fault' },
         because:
           'three looks in a row failed by a bug of the watchdog; it decides nothing until "immune resume"',
       };
-      notices = [{ kind: 'told', at: clock.now(), incident: state.incident?.id ?? null, text: state.because }];
+      notices = [
+        { kind: 'told', at: clock.now(), incident: state.incident?.id ?? null, text: state.because },
+      ];
     }
     await parts.journal.append({
       at: clock.now(),

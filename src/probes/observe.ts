@@ -145,8 +145,8 @@ type Peer = Pick<Evidence, 'listener'> & Partial<Pick<Evidence, 'readiness' | 'r
 
 /** Who listens is asked once: by the fresh connection, before it sends the secret. So a deep look has two children. */
 async function lookDeeper(eyes: Eyes, pid: number | null): Promise<Peer> {
-  const [readiness, { rpc, listener }] = await Promise.all([eyes.readyz(), eyes.rpc(pid)]);
-  return { readiness, rpc, listener: listener ?? (await eyes.listener(pid)) };
+  const { rpc, listener } = await eyes.rpc(pid);
+  return { rpc, listener: listener ?? (await eyes.listener(pid)), readiness: await eyes.readyz() };
 }
 
 async function lookAtPeer(
