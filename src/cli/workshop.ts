@@ -48,6 +48,8 @@ export async function openWorkshop(context: Context, name: string): Promise<Work
       exitCode: 2,
     });
   }
+  const { problem } = opened.live.current();
+  if (problem !== null) context.err.write(`immune: ${problem}; going on by the last valid settings\n`);
   const { tools } = opened.live.current().settings;
   return {
     live: opened.live,

@@ -211,7 +211,7 @@ async function begin(
   state = { ...state, failing: null, unknownSince: null, graceUntil: null };
   // Said at every start until somebody resumes: the first saying may have been cut short.
   const notices: readonly Notice[] = inDoubt(state)
-    ? [{ kind: 'told', at: clock.now(), incident: null, text: state.because }]
+    ? [{ kind: 'told', at: clock.now(), incident: null, text: doubtText(state, replay) }]
     : [];
   const written = await journal.append({
     at: clock.now(),
@@ -223,6 +223,16 @@ async function begin(
   if (written.kind === 'failed') log.error(`The journal cannot be written: ${written.because}`);
   await tell(state, notices);
   return state;
+}
+
+/** What the state says may be about the gateway: looks go on in doubt. */
+function doubtText({ phase }: State, { reports }: Replay): string {
+  const own = phase.kind === 'suspended' && phase.cause === 'own-fault';
+  const what = own
+    ? 'looks in a row failed by a bug of the watchdog'
+    : "the watchdog's own journal is damaged or was";
+  const details = reports.length === 0 ? '' : `: ${reports.join('; ')}`;
+  return `${what}, so it decides nothing until "immune resume"${details}`;
 }
 
 type Tell = (state: State, notices: readonly Notice[]) => Promise<void>;

@@ -26,7 +26,7 @@ export function sightGateway(settings: Settings, uid: number): GatewaySight {
   const root = (entry === undefined ? null : rootOfEntry(entry)) ?? packageRoot;
   const installed = root === null ? null : readPackage(root);
   return {
-    files: { ...files, stateDir, packageRoot: installed === null ? null : installed.root },
+    files: { ...files, stateDir, packageRoot: installed?.root ?? null, version: installed?.version ?? null },
     inputs: { config: readGatewayConfig(configPath, env), env, programArguments },
     version: installed?.version ?? null,
   };

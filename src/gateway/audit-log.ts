@@ -50,3 +50,14 @@ export function readAuditLog(path: string): AuditEvidence {
     closeSync(file);
   }
 }
+
+/**
+ * Whether this version of OpenClaw writes down that somebody stopped it. Measured: 2026.9.6 does, 2026.6.6 does not
+ * (docs/measured.md); the versions between were not looked at, and count as not.
+ */
+export function recordsStops(version: string): boolean {
+  const [year, month] = version.split('.').map(Number);
+  if (year === undefined || month === undefined || !Number.isFinite(year) || !Number.isFinite(month))
+    return true;
+  return year > 2026 || (year === 2026 && month >= 9);
+}

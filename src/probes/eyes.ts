@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import type { ListenerEvidence, UpdateEvidence } from '../core/evidence.ts';
 import type { ServiceState } from '../core/service.ts';
 import type { Clock, Millis } from '../core/time.ts';
-import { readAuditLog } from '../gateway/audit-log.ts';
+import { readAuditLog, recordsStops } from '../gateway/audit-log.ts';
 import type { LiveProcess } from '../gateway/live-processes.ts';
 import { readLock } from '../gateway/lock-file.ts';
 import { readParkCause } from '../gateway/park-cause.ts';
@@ -18,6 +18,8 @@ import type { Eyes } from './observe.ts';
 export interface GatewayFiles {
   readonly stateDir: string;
   readonly packageRoot: string | null;
+  /** Null when it is not known. */
+  readonly version: string | null;
   readonly lockFiles: readonly string[];
   readonly auditLog: string;
   readonly sqlite: string;
@@ -100,7 +102,12 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
     process: (pid) => processes.read(pid),
     witness: (pid) => processes.witness(pid, parts.witnessMs()),
     listener: (servicePid) => lookAtListener(parts, { ...link.endpoint(), servicePid }),
-    audit: async () => readAuditLog(parts.files().auditLog),
+    audit: async () => {
+      const { auditLog, version } = parts.files();
+      const found = readAuditLog(auditLog);
+      if (found.kind !== 'none' || version === null || recordsStops(version)) return found;
+      return { kind: 'unknown', because: `OpenClaw ${version} writes no record when it is stopped` };
+    },
     update: (state) => readUpdate(state).catch(doubt('the markers of an update')),
     parkCause: () => {
       const { packageRoot, lockFiles } = parts.files();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parseAuditLog, readAuditLog } from '../../src/gateway/audit-log.ts';
+import { parseAuditLog, readAuditLog, recordsStops } from '../../src/gateway/audit-log.ts';
 
 const cli = (action: string, mode: string, time: string): string =>
   `[2026-11-22T${time}.123Z] openclaw gateway lifecycle source=cli action=${action} mode=${mode} interactive=0`;
@@ -46,4 +46,16 @@ test('only the tail of a long log is read, and a missing one records nothing', (
   expect(readAuditLog(path)).toMatchObject({ kind: 'stop', at });
   expect(readAuditLog(home)).toMatchObject({ kind: 'unknown' });
   rmSync(home, { recursive: true, force: true });
+});
+
+test.each([
+  ['2026.9.6', true],
+  ['2026.10.1', true],
+  ['2027.1.0', true],
+  ['2026.6.6', false],
+  ['2026.4.29', false],
+  ['2025.12.31', false],
+  ['from-git', true],
+])('whether %s writes a record of a stop: %s', (version, expected) => {
+  expect(recordsStops(version)).toBe(expected);
 });
