@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Field 22 of /proc/PID/stat: with the pid it names one process for ever. Null when there is none. */
-export function processStartTicks(pid: number): number | null {
+function processStartTicks(pid: number): number | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The command name, in brackets, may hold spaces and brackets of its own.
@@ -34,7 +34,7 @@ interface Found {
  * Every process whose HOME or working directory lies in `folder`. Only this harness makes such folders, so whatever
  * carries one was started by it: the gateway's detached helpers and orphans too, which no pid file knows.
  */
-export function processesOfHome(folder: string): readonly Found[] {
+function processesOfHome(folder: string): readonly Found[] {
   const inside = (path: string): boolean => path === folder || path.startsWith(`${folder}/`);
   const found: Found[] = [];
   for (const name of readdirSync('/proc')) {
