@@ -151,7 +151,7 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     const knownPid = known !== null && known.startedAt !== null ? known.pid : null;
     const began = clock.elapsed();
     const quick = await parts.observe({ depth, gapMs, previous: evidence, knownPid });
-    const closer = needsCloser(state, depth, quick);
+    const closer = needsCloser(state, depth, { before: evidence, seen: quick });
     const last = closer ? await parts.observe({ depth: 'full', gapMs, previous: quick, knownPid }) : quick;
     // A look that took longer than all its own deadlines was interrupted by sleep or a starved machine.
     const overrun = clock.elapsed() - began - longestLook(closer ? 'full' : depth, parts.rules().policy);

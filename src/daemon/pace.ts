@@ -53,10 +53,19 @@ export function chooseDelay(state: State, evidence: Evidence | null, policy: Pol
   }
 }
 
-/** A quick look that shows a new life of the gateway: only a close one may call it ready. */
-export function needsCloser(state: State, depth: Depth, seen: Evidence): boolean {
-  if (depth === 'glance') return seen.healthz.kind === 'live';
-  if (depth !== 'light' || seen.socket.kind !== 'open') return false;
+/**
+ * A quick look after which only a close one may call the gateway ready: it shows a new life of it, or the held
+ * connection is gone although somebody answers (a stranger may have taken the port that very moment).
+ */
+export function needsCloser(
+  state: State,
+  depth: Depth,
+  { before, seen }: { readonly before: Evidence | null; readonly seen: Evidence },
+): boolean {
+  if (seen.healthz.kind !== 'live') return false;
+  if (depth === 'glance') return true;
+  if (depth !== 'light') return false;
+  if (seen.socket.kind !== 'open') return before?.socket.kind === 'open';
   const known = state.generation?.bootId ?? null;
   return known !== null && seen.socket.bootId !== null && seen.socket.bootId !== known;
 }
