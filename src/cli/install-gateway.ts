@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '../config/settings.ts';
 import { renderSettings } from '../config/template.ts';
@@ -8,6 +7,7 @@ import { readGatewayConfig } from '../gateway/config-file.ts';
 import { type AuthDescription, type Endpoint, resolveEndpoint } from '../gateway/endpoint.ts';
 import { readGatewayEnvironment } from '../gateway/environment.ts';
 import { findInstallation, type Installation } from '../gateway/installation.ts';
+import { readText } from '../gateway/read-text.ts';
 import { parsePlist } from '../system/launchd/plist.ts';
 import type { Ground } from './install-context.ts';
 
@@ -147,13 +147,4 @@ export function renderConfig(
       tar: tools.tar,
     },
   });
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    // Missing or unreadable: findInstallation has told it already.
-    return null;
-  }
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { renderSettings } from '../config/template.ts';
@@ -7,6 +6,7 @@ import { readGatewayConfig } from '../gateway/config-file.ts';
 import { resolveEndpoint } from '../gateway/endpoint.ts';
 import { readGatewayEnvironment } from '../gateway/environment.ts';
 import { findInstallation, type Installation } from '../gateway/installation.ts';
+import { readText } from '../gateway/read-text.ts';
 import {
   ensurePrivateDirectory,
   type FileOutcome,
@@ -135,13 +135,4 @@ function orThrow(outcome: FileOutcome): void {
     hint: 'make that folder writable for this user, then immune daemon --foreground again',
     exitCode: exitCodes.unhealthy,
   });
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    // Missing or unreadable: the defaults stand in.
-    return null;
-  }
 }

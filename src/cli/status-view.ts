@@ -1,3 +1,4 @@
+import { inDoubt } from '../core/decision.ts';
 import type { HealthzEvidence } from '../core/evidence.ts';
 import type { Policy } from '../core/policy.ts';
 import type { ServiceState } from '../core/service.ts';
@@ -225,7 +226,13 @@ const causeWords: Readonly<Record<Cause, { readonly verdict: Verdict; readonly s
   unknown: { verdict: 'unknown', summary: 'unknown' },
 };
 
-/** 0 only when the gateway serves and somebody watches it. */
+/** The watchdog looks on and decides nothing until a person resumes it: its journal was damaged, or it has a bug. */
+export function doubtsItself({ file }: StatusFacts): boolean {
+  return file.kind === 'read' && inDoubt(file.status.state);
+}
+
+/** 0 only when the gateway serves and somebody watches it who would act. */
 export function statusExitCode(facts: StatusFacts): 0 | 3 {
+  if (doubtsItself(facts)) return 3;
   return gatewayOf(facts).verdict === 'serving' && watchdogOf(facts).kind === 'alive' ? 0 : 3;
 }

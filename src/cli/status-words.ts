@@ -3,7 +3,7 @@ import type { Incident } from '../core/state.ts';
 import { type Instant, since } from '../core/time.ts';
 import { spell, spellUntil } from '../core/words.ts';
 import { kickstartCommand } from './daemon-process.ts';
-import { gatewayOf, type StatusFacts, watchdogOf } from './status-view.ts';
+import { doubtsItself, gatewayOf, type StatusFacts, watchdogOf } from './status-view.ts';
 
 /** `2026-11-22 08:01:02`, in the reader's own time zone. */
 export function clockTime(at: Instant): string {
@@ -73,7 +73,11 @@ export function watchdogWords(facts: StatusFacts): string {
   const { pid, at, startedAt, mode, state } = facts.file.status;
   if (view.kind === 'dead') return `not running; its last heartbeat was ${ago(at, facts.now)}`;
   const alive = view.kind === 'stale' ? 'stuck: its process lives, its loop does not turn; running' : 'alive';
-  const does = mode === 'observe' ? 'observing only' : 'acting';
+  const does = doubtsItself(facts)
+    ? 'deciding nothing because it doubts itself'
+    : mode === 'observe'
+      ? 'observing only'
+      : 'acting';
   const pause = state.pause === null ? '' : `, ${pauseWords(state.pause.until, facts.now)}`;
   return `${alive} since ${clockTime(startedAt)}, process ${pid}, heartbeat ${ago(at, facts.now)}, ${does}${pause}`;
 }
@@ -127,6 +131,9 @@ export function adviceOf(facts: StatusFacts): readonly string[] {
     advice.push(
       'Nobody is logged in at the screen of this Mac, so launchd can run neither the gateway nor the watchdog: log in there once, or turn on automatic login.',
     );
+  }
+  if (watchdog.kind === 'alive' && doubtsItself(facts)) {
+    advice.push('Read why it doubts itself (ALERT.md, "immune logs"), then let it go on: immune resume');
   }
   if (watchdog.kind === 'stale')
     advice.push(`Restart the watchdog: ${kickstartCommand(uid, { kill: true })}`);

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { Settings } from '../config/settings.ts';
 import { readGatewayConfig } from '../gateway/config-file.ts';
 import { commandOf, readGatewayEnvironment } from '../gateway/environment.ts';
 import { readPackage, rootOfEntry } from '../gateway/package.ts';
 import { gatewayFiles } from '../gateway/places.ts';
+import { readText } from '../gateway/read-text.ts';
 import type { GatewayFiles } from '../probes/eyes.ts';
 import type { LinkInputs } from '../probes/gateway-link.ts';
 import { parsePlist } from '../system/launchd/plist.ts';
@@ -30,13 +30,4 @@ export function sightGateway(settings: Settings, uid: number): GatewaySight {
     inputs: { config: readGatewayConfig(configPath, env), env, programArguments },
     version: installed?.version ?? null,
   };
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    // Missing or unreadable: what it would have said is not known, and the recorded settings stand in.
-    return null;
-  }
 }

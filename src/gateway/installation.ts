@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Environment } from './env-file.ts';
 import {
@@ -17,6 +17,7 @@ import {
   rootOfEntry,
 } from './package.ts';
 import type { GatewayPlace } from './places.ts';
+import { readText } from './read-text.ts';
 
 /** One gateway as it was found. What could not be found is null and named among the problems. */
 export interface Installation extends GatewayPlace {
@@ -217,13 +218,4 @@ function findRoot(entry: string | undefined, env: Environment, request: FindRequ
   if (given !== null) return readPackage(given);
   const paths = [env['PATH'], request.env['PATH']].filter((path) => path !== undefined);
   return findPackage(paths, request.home);
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    // Missing or unreadable: whoever needs the file names the problem.
-    return null;
-  }
 }
