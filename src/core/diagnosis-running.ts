@@ -50,7 +50,7 @@ function booting(look: Look, generation: Generation | null): Diagnosis {
   return {
     stance: 'wait',
     cause: 'booting',
-    because: `the gateway has been starting for ${spell(age)}${usual === null ? '' : ` (usually ${spell(usual)})`}${slow ? ': slower than usual' : ''}; left alone for up to ${spell(rules.policy.bootGraceMs)}`,
+    because: `the gateway ${age < 1_000 ? 'has just started' : `has been starting for ${spell(age)}`}${usual === null ? '' : ` (usually ${spell(usual)})`}${slow ? ': slower than usual' : ''}; left alone for up to ${spell(rules.policy.bootGraceMs)}`,
     opens: false,
   };
 }
