@@ -62,25 +62,15 @@ function median(values: readonly number[]): number | null {
 
 function unresponsive(look: Look): Diagnosis {
   const { evidence, state, rules } = look;
-  const { healthz, listener, socket } = evidence;
+  const { healthz, listener } = evidence;
   const { policy } = rules;
+  const leaving = draining(look);
+  if (leaving !== null) return leaving;
   switch (healthz.kind) {
     case 'timeout':
       return silent(look, healthz.sentAt);
     case 'refused':
     case 'reset':
-      if (
-        socket.kind === 'closed' &&
-        socket.shutdown !== null &&
-        look.now - socket.shutdown.at < policy.drainGraceMs
-      ) {
-        return {
-          stance: 'wait',
-          cause: 'draining',
-          because: `the gateway said "${socket.shutdown.reason}" and closes its connections`,
-          opens: false,
-        };
-      }
       if (state.generation?.readyAt === null && listener.kind !== 'ours') {
         return {
           stance: 'failing',
@@ -116,6 +106,19 @@ function unresponsive(look: Look): Diagnosis {
     default:
       return healthz satisfies never;
   }
+}
+
+/** It said goodbye: for a while it refuses new connections, and answers on those it still has. */
+function draining({ evidence: { healthz, socket }, now, rules }: Look): Diagnosis | null {
+  const closes = healthz.kind === 'refused' || healthz.kind === 'reset' || healthz.kind === 'live';
+  if (!closes || socket.kind !== 'closed' || socket.shutdown === null) return null;
+  if (now - socket.shutdown.at >= rules.policy.drainGraceMs) return null;
+  return {
+    stance: 'wait',
+    cause: 'draining',
+    because: `the gateway said "${socket.shutdown.reason}" and closes its connections`,
+    opens: false,
+  };
 }
 
 /** No answer from a process that has served: frozen or blocked, unless the held socket says that its loop turns. */

@@ -80,7 +80,7 @@ function lostSight({ evidence, state }: Look): Diagnosis | null {
       opens: true,
     };
   }
-  if (socket.kind === 'closed' && socket.shutdown !== null && refused) {
+  if (socket.kind === 'closed' && socket.shutdown !== null && (refused || healthz.kind === 'live')) {
     return {
       stance: 'wait',
       cause: 'draining',

@@ -41,6 +41,10 @@ export function readiness(evidence: Evidence): Readiness {
     case 'none':
     case 'unread':
     case 'unknown':
+      // A gateway that has said goodbye answers the connections it still has for a moment.
+      if (socket.kind === 'closed' && socket.shutdown !== null) {
+        return { ready: false, because: `the gateway said "${socket.shutdown.reason}"`, notes: [] };
+      }
       return {
         ready: true,
         because: 'the gateway answers',

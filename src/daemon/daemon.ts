@@ -1,4 +1,3 @@
-import { type FSWatcher, watch } from 'node:fs';
 import { writeAlertFile } from '../alerts/alert-file.ts';
 import type { Paths } from '../config/paths.ts';
 import type { Settings } from '../config/settings.ts';
@@ -17,15 +16,16 @@ import { ensurePrivateDirectory } from '../system/durable-file.ts';
 import type { Log } from '../system/log.ts';
 import type { Processes } from '../system/process.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
-import { carryOut } from './carry-out.ts';
-import { commandsDirectory, sweepAnswers, takeRequests } from './commands.ts';
+import { commandsDirectory } from './commands.ts';
 import type { GatewaySight } from './gateway-sight.ts';
 import type { JobName } from './job-stamps.ts';
 import { startJobs } from './jobs.ts';
 import { type Journal, openJournal, type Replay } from './journal.ts';
+import { listenForRequests } from './listen.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { writeStatus } from './status-file.ts';
 import { type SteadyClock, steadyClock } from './steady-time.ts';
+import { sweepTemporaries } from './sweep.ts';
 
 export interface DaemonParts {
   readonly clock: Clock;
@@ -53,6 +53,9 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
   for (const directory of [paths.state, commandsDirectory(paths.state)]) {
     const prepared = await ensurePrivateDirectory(directory);
     if (prepared.kind === 'failed') return prepared;
+  }
+  for (const directory of [paths.data, paths.state, commandsDirectory(paths.state)]) {
+    await sweepTemporaries(directory);
   }
   const opened = await openJournal(paths.state, parts.clock.now());
   if (opened.kind === 'failed') return opened;
@@ -165,7 +168,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     start: parts.startJob,
     quiet: () => loop.state().phase.kind === 'healthy',
   });
-  const stopCommands = listen(paths.state, loop, { clock, log });
+  const stopCommands = listenForRequests(paths.state, loop, { clock, log });
   const stopSettings = parts.onSettings(() => loop.nudge());
 
   link.refresh();
@@ -236,45 +239,6 @@ function doubtText({ phase }: State, { reports }: Replay): string {
 }
 
 type Tell = (state: State, notices: readonly Notice[]) => Promise<void>;
-
-/** Requests are taken when the folder changes, and looked for anyway in case a change went unnoticed. */
-const sweepMs = 2_000;
-
-function listen(stateDir: string, loop: Loop, { clock, log }: { clock: Clock; log: Log }): () => void {
-  let busy = false;
-  let again = false;
-  const take = async (): Promise<void> => {
-    if (busy) {
-      again = true;
-      return;
-    }
-    busy = true;
-    try {
-      do {
-        again = false;
-        await takeRequests(stateDir, (request) => carryOut(request, loop, clock));
-      } while (again);
-      await sweepAnswers(stateDir, clock.now());
-    } catch (error) {
-      log.warn(`The commands folder cannot be read: ${String(error)}`);
-    } finally {
-      busy = false;
-    }
-  };
-  let watcher: FSWatcher | null = null;
-  try {
-    watcher = watch(commandsDirectory(stateDir), () => void take());
-    watcher.on('error', (error) => log.warn(`Watching the commands folder failed: ${error.message}`));
-  } catch (error) {
-    log.warn(`The commands folder cannot be watched, so it is swept: ${String(error)}`);
-  }
-  const sweep = setInterval(() => void take(), sweepMs);
-  void take();
-  return () => {
-    clearInterval(sweep);
-    watcher?.close();
-  };
-}
 
 function urlOf({ tls, host, port }: { tls: boolean; host: string; port: number }): string {
   return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;

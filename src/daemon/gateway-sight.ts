@@ -19,7 +19,7 @@ export interface GatewaySight {
 export function sightGateway(settings: Settings, uid: number): GatewaySight {
   const { label, plist, stateDir, configPath, packageRoot } = settings.gateway;
   const place = { label, plist, stateDir, configPath };
-  const { env, programArguments } = readGatewayEnvironment(place, { readText, parsePlist });
+  const { env, programArguments } = readGatewayEnvironment(place, { readText, parsePlist: parseAnew });
   const files = gatewayFiles(place, { uid, tmpDir: env['TMPDIR'] ?? null });
   // An update may have moved the package: the plist knows better than what was recorded at install.
   const entry = commandOf(programArguments).find((word) => rootOfEntry(word) !== null);
@@ -30,4 +30,12 @@ export function sightGateway(settings: Settings, uid: number): GatewaySight {
     inputs: { config: readGatewayConfig(configPath, env), env, programArguments },
     version: installed?.version ?? null,
   };
+}
+
+/** Read at each close look, changed by an update of OpenClaw at most, and XML is dear to parse. */
+let lastPlist: { readonly text: string; readonly parsed: ReturnType<typeof parsePlist> } | null = null;
+
+function parseAnew(text: string): ReturnType<typeof parsePlist> {
+  if (lastPlist?.text !== text) lastPlist = { text, parsed: parsePlist(text) };
+  return lastPlist.parsed;
 }

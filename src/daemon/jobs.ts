@@ -51,13 +51,31 @@ export function startJobs(parts: JobsParts): Jobs {
     snapshot: schedule(parts.cron.snapshot, () => undefined),
     archive: schedule(parts.cron.archive, () => undefined),
   };
+  const nextDeepProbeAt = remembered(deep, parts.clock);
+  const nextRunAt: Readonly<Record<JobName, () => Instant | null>> = {
+    snapshot: remembered(slots.snapshot, parts.clock),
+    archive: remembered(slots.archive, parts.clock),
+  };
   const all = [deep, overdue, slots.snapshot, slots.archive];
   return {
-    nextDeepProbeAt: () => next(deep),
-    nextRunAt: (job) => next(slots[job]),
+    nextDeepProbeAt,
+    nextRunAt: (job) => nextRunAt[job](),
     stop: async () => {
       for (const task of all) await task.destroy();
     },
+  };
+}
+
+/** The heartbeat asks every 10 s and reckoning a date from a cron line is dear: reckoned anew only when it has passed. */
+function remembered(task: ScheduledTask, clock: Clock): () => Instant | null {
+  let at: Instant | null = null;
+  let askedAt = clock.now();
+  return () => {
+    const now = clock.now();
+    // A clock that was set back would leave the remembered moment too far away.
+    if (at === null || now >= at || now < askedAt) at = next(task);
+    askedAt = now;
+    return at;
   };
 }
 

@@ -51,6 +51,10 @@ const handshakeTimeoutMs = 5_000;
 /** A refused secret is tried again at most this often: 2026.9.6 slows each failure down and logs it. */
 const backoffMs = { min: 500, max: 10_000, afterAuthFailure: 60_000 };
 const rpcTimeoutMs = 10_000;
+/** Tokens rotate; the newest this many are kept out of the evidence. */
+const maxSecrets = 8;
+/** As for the log: taking out a shorter one would eat ordinary words. */
+const shortestSecret = 8;
 
 export function createGatewayLink(options: LinkOptions): GatewayLink {
   const { clock, override } = options;
@@ -83,6 +87,10 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
     backoffMs,
   });
 
+  /** Secrets the peer was or will be told, newest first: what it answers may repeat one, and evidence is written down. */
+  let said: readonly string[] = [];
+  const clean = <T>(evidence: T): T => withoutSecrets(evidence, said);
+
   const aim = (): void => {
     const found = readSecret(input);
     const url = `${endpoint.tls ? 'wss' : 'ws'}://${bracketed(endpoint.host)}:${endpoint.port}`;
@@ -100,7 +108,13 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
       url,
       auth: found.kind === 'none-needed' ? { mode: 'none' } : { mode: found.mode, secret: found.secret },
     };
-    if (found.kind === 'secret') options.onSecret(reveal(found.secret));
+    if (found.kind === 'secret') {
+      const text = reveal(found.secret);
+      options.onSecret(text);
+      if (text.length >= shortestSecret) {
+        said = [text, ...said.filter((each) => each !== text)].slice(0, maxSecrets);
+      }
+    }
     client.connect(target);
   };
 
@@ -125,7 +139,7 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
     endpoint: () => endpoint,
     problems: () => [configProblem, secretProblem, ...endpoint.problems].filter((text) => text !== null),
     healthz: async () => {
-      const first = await http.healthz();
+      const first = clean(await http.healthz());
       const other = endpoint.otherHost;
       if (first.kind !== 'refused' || other === null || other === endpoint.host) return first;
       // 2026.6.6 and older listen at a custom address only; 2026.9.6 at 127.0.0.1 as well.
@@ -137,13 +151,13 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
       refresh();
       return second;
     },
-    readyz: () => http.readyz(),
-    client,
+    readyz: async () => clean(await http.readyz()),
+    client: { ...client, evidence: () => clean(client.evidence()) },
     rpc: async (judge) => {
       if (target === null)
         return { kind: 'not-tried', because: secretProblem ?? 'there is no address to connect to' };
       const proveFresh = async (): Promise<ListenerProof> => proofOf(await judge());
-      return (await probeOnce(target, { clock, prove: proveFresh, timeoutMs: rpcTimeoutMs })).rpc;
+      return clean((await probeOnce(target, { clock, prove: proveFresh, timeoutMs: rpcTimeoutMs })).rpc);
     },
     close: () => {
       client.close();
@@ -151,6 +165,20 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
     },
   };
 }
+
+/** The same facts with every text freed of these secrets. */
+function withoutSecrets<T>(value: T, secrets: readonly string[]): T {
+  const text = JSON.stringify(value);
+  if (!secrets.some((secret) => text.includes(inJson(secret)))) return value;
+  return JSON.parse(text, (key, each: unknown) =>
+    typeof each === 'string' && key !== 'kind'
+      ? secrets.reduce((left, secret) => left.replaceAll(secret, '[redacted]'), each)
+      : each,
+  );
+}
+
+/** As it stands inside a JSON text. */
+const inJson = (secret: string): string => JSON.stringify(secret).slice(1, -1);
 
 function proofOf(listener: ListenerEvidence): ListenerProof {
   if (listener.kind === 'ours' || listener.kind === 'orphan') return { kind: 'ours' };

@@ -52,6 +52,9 @@ export const run: Run = async (request) => {
     ...(request.input === undefined ? { stdin: 'ignore' as const } : { input: request.input }),
     timeout: request.timeoutMs,
     forceKillAfterDelay: killAfterMs,
+    // Left on, the package listens for SIGTERM while a child runs and raises it again: the daemon would die at once
+    // instead of ending in good order, and a launchctl that is restarting the gateway would be cut off with it.
+    cleanup: false,
     maxBuffer: request.maxBytes ?? defaultMaxBytes,
     stripFinalNewline: false,
     windowsHide: true,

@@ -163,7 +163,9 @@ describe('the program', () => {
     expect(out().match(/\n/g)).toHaveLength(1);
   });
 
-  it('runs as the watchdog: private files, one at a time, answers commands, ends at SIGTERM', async () => {
+  it('runs as the watchdog: private files, one at a time, answers commands, ends at SIGTERM', {
+    timeout: 90_000,
+  }, async () => {
     await writeSettings();
     const child = start(['daemon', '--foreground']);
     const state = join(data(), 'state');

@@ -229,6 +229,20 @@ describe('a hang', () => {
     expect(story.deeds).toEqual(['restart']);
   });
 
+  test.each([
+    ['a quick look', {}],
+    ['a close look', { service: { kind: 'running', pid: 100, runs: 1, lastExit: null } }],
+  ] as const)('a last answer after the goodbye is no healthy gateway: %s', (_name, seen) => {
+    const story = tellOfServing();
+    const socket = world.connectionBroke('gateway stopping')(moment('00:10')).socket;
+    story.at(
+      '00:10',
+      world.but(world.connectionBroke(), { socket, healthz: { kind: 'live', latencyMs: 2 }, ...seen }),
+    );
+    expect(story.state.cause).toBe('draining');
+    expect(story.heard).toEqual([]);
+  });
+
   test('a goodbye gives a draining gateway two more minutes', () => {
     const story = tellOfServing();
     const draining = world.but(world.deaf(), {

@@ -59,4 +59,26 @@ describe('commands to the daemon', () => {
     await takeRequests(dir, never);
     expect(readdirSync(join(dir, 'commands')).sort()).toEqual(['..evil.json', '.x.tmp']);
   });
+
+  it('leaves a folder of such a name alone instead of answering it for ever', async () => {
+    mkdirSync(join(dir, 'commands', 'folder.json'));
+    await takeRequests(dir, never);
+    expect(readdirSync(join(dir, 'commands'))).toEqual(['folder.json']);
+  });
+
+  it('lets no pause wait behind a check', async () => {
+    writeFileSync(join(dir, 'commands', 'a.json'), '{"kind":"check"}');
+    writeFileSync(join(dir, 'commands', 'b.json'), '{"kind":"resume"}');
+    await takeRequests(dir, async (request) => {
+      if (request.kind === 'check') await new Promise<never>(() => undefined);
+      return { ok: true, text: 'resumed' };
+    });
+    expect(readdirSync(join(dir, 'commands'))).toEqual(['b.answer']);
+  });
+
+  it('answers even a bug', async () => {
+    writeFileSync(join(dir, 'commands', 'a.json'), '{"kind":"resume"}');
+    await takeRequests(dir, never);
+    expect(readdirSync(join(dir, 'commands'))).toEqual(['a.answer']);
+  });
 });

@@ -1,4 +1,12 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -132,9 +140,51 @@ describe('the journal', () => {
     expect(parsed.kind).toBe('whole');
   });
 
-  it('fails with a reason where it may not read, instead of beginning anew', async () => {
-    const { mkdirSync } = await import('node:fs');
+  it('puts what can never be read aside, and is in doubt', async () => {
     mkdirSync(path());
-    expect((await openJournal(dir, instant(1))).kind).toBe('failed');
+    const { journal, replay } = await open();
+    expect(replay.inDoubt).toBe(true);
+    expect((await journal.append(entry(1))).kind).toBe('done');
+    expect(readdirSync(dir).some((name) => name.startsWith('journal.jsonl.quarantined'))).toBe(true);
+  });
+
+  it('stays in doubt when it is opened again before anybody looked', async () => {
+    await written(3);
+    writeFileSync(path(), readFileSync(path(), 'utf8').replace('because 2', 'because 2"'));
+    await open();
+    const { replay } = await open();
+    expect(replay.inDoubt).toBe(false);
+    expect(replay.state?.phase).toEqual({ kind: 'suspended', cause: 'journal-in-doubt' });
+  });
+
+  it('knows of the lines behind the damage, so that no action number comes twice', async () => {
+    await written(4);
+    const lines = readFileSync(path(), 'utf8').split('\n');
+    lines[1] = 'garbage';
+    writeFileSync(path(), lines.join('\n'));
+    const { journal, replay } = await open();
+    expect(replay.state?.nextAction).toBe(4);
+    await journal.append(entry(5));
+    expect(JSON.parse(readFileSync(path(), 'utf8').trim().split('\n').at(-1) ?? '').seq).toBe(6);
+  });
+
+  it('doubts a checkpoint nobody can read once, not at every start', async () => {
+    await written(2);
+    writeFileSync(join(dir, 'state.json'), 'garbage');
+    expect((await open()).replay.inDoubt).toBe(true);
+    const { replay } = await open();
+    expect(replay.inDoubt).toBe(false);
+    expect(replay.state?.phase).toEqual({ kind: 'suspended', cause: 'journal-in-doubt' });
+  });
+
+  it('takes a line that is on the disk as done even where the rotation behind it fails', async () => {
+    const { journal } = await open();
+    mkdirSync(join(dir, 'state.json'));
+    const long = 'x'.repeat(3_000_000);
+    for (let n = 1; n <= 4; n += 1) {
+      expect((await journal.append({ ...entry(n), because: long })).kind).toBe('done');
+    }
+    rmSync(join(dir, 'state.json'), { recursive: true });
+    expect((await open()).replay).toMatchObject({ inDoubt: false, state: { nextAction: 4 } });
   });
 });

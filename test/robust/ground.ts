@@ -15,12 +15,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { type Paths, resolvePaths } from '../../src/config/paths.ts';
 import type { JournalLine } from '../../src/daemon/journal.ts';
 import type { StatusFile } from '../../src/daemon/status-file.ts';
 import { buildPlist } from '../../src/system/launchd/plist.ts';
 import { findTool } from '../demo/tools.ts';
-import { practiceGatewayPath } from '../practice-gateway/start.ts';
 
 /** A home with a practice gateway's job, our settings beside it, and the shipped bundle to run as real processes. */
 export interface Ground {
@@ -44,10 +44,12 @@ export interface Ground {
   once(order: unknown): void;
   /** Files and outputs of ours in which the secret stands. */
   leaks(): readonly string[];
+  /** Ends every watchdog that still runs. */
+  stopAll(): Promise<void>;
   close(): Promise<void>;
 }
 
-export interface Ended {
+interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly out: string;
@@ -62,6 +64,9 @@ export interface Daemon {
   stop(signal?: NodeJS.Signals): Promise<Ended>;
 }
 
+const practiceGatewayPath = fileURLToPath(
+  new URL('../practice-gateway/practice-gateway.mjs', import.meta.url),
+);
 export const gatewayLabel = 'ai.openclaw.gateway';
 
 /** Shortened, but each long enough for a busy machine. */
@@ -136,7 +141,6 @@ export async function openGround(bundle: string): Promise<Ground> {
     outputs.push(out, err);
     let over = false;
     const ended = new Promise<Ended>((resolve) => {
-      // 'exit', not 'close': a gateway that outlives an embedded daemon may hold nothing of ours open.
       child.once('close', (code, signal) => {
         over = true;
         resolve({ code, signal, out: out(), err: err() });
@@ -190,13 +194,28 @@ export async function openGround(bundle: string): Promise<Ground> {
       ...[paths.data, paths.logs].flatMap((folder) => filesWith(folder, secret)),
       ...outputs.filter((output) => output().includes(secret)).map(() => 'an output'),
     ],
-    close: async () => {
+    stopAll: async () => {
       for (const daemon of daemons) if (!daemon.hasEnded()) await daemon.stop('SIGTERM');
+    },
+    close: async () => {
+      await ground.stopAll();
       rmSync(home, { recursive: true, force: true, maxRetries: 5 });
     },
   };
   ground.configure();
   return ground;
+}
+
+/** A case on a ground of its own: afterwards every watchdog is ended, and the secret stands nowhere. */
+export async function onGround(bundle: string, work: (ground: Ground) => Promise<void>): Promise<void> {
+  const ground = await openGround(bundle);
+  try {
+    await work(ground);
+    const leaks = ground.leaks();
+    if (leaks.length > 0) throw new Error(`the secret stands in ${leaks.join(', ')}`);
+  } finally {
+    await ground.close();
+  }
 }
 
 /** Generous: the machine may be busy. */
