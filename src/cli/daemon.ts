@@ -17,7 +17,7 @@ import { installedPackage, launchdOf, openWorkshop, type Workshop } from './work
 export async function runDaemonCommand(context: Context): Promise<number> {
   const { paths, clock, uid } = context;
   await prepareStandalone(context);
-  const shop = await openWorkshop(context, 'the watchdog');
+  const shop = await openWorkshop(context, { name: 'the watchdog', keeps: true });
   const { live, log, processes } = shop;
   const lease = await acquireLease(
     paths.lease,
@@ -52,7 +52,8 @@ export async function runDaemonCommand(context: Context): Promise<number> {
       processes,
       log,
       uid,
-      sight: () => sightGateway(live.current().settings, uid),
+      // Which gateway is guarded stays as it was at the start: half of a change would look at one and act on another.
+      sight: () => sightGateway({ ...live.current().settings, gateway: settings.gateway }, uid),
       onSecret: shop.registerSecret,
       startJob: async (job) => {
         if (service.manager.kind === 'launchd') {

@@ -9,7 +9,7 @@ export async function runJobCommand(
   job: 'snapshot' | 'archive' | 'sentinel',
   context: Context,
 ): Promise<number> {
-  const shop = await openWorkshop(context, `the ${job} job`);
+  const shop = await openWorkshop(context, { name: `the ${job} job`, keeps: false });
   const { settings } = shop.live.current();
   const manager: ServiceManager =
     settings.serviceManager === 'launchd' ? launchdOf(settings, context) : withoutJobs;

@@ -15,7 +15,7 @@ const pollMs = millis(50);
 
 /** One deep look from this process, for when no daemon answers. */
 export async function lookDeepOnce(context: Context): Promise<Evidence> {
-  const shop = await openWorkshop(context, 'the check');
+  const shop = await openWorkshop(context, { name: 'the check', keeps: false });
   const { settings } = shop.live.current();
   const { clock, uid } = context;
   const parts: EyesParts = {

@@ -220,6 +220,7 @@ const causeWords: Readonly<Record<Cause, { readonly verdict: Verdict; readonly s
   'not-installed': { verdict: 'not-installed', summary: 'not installed as a service' },
   'port-foreign': { verdict: 'foreign', summary: 'kept out by another program on its port' },
   'port-orphan': { verdict: 'foreign', summary: 'kept out by another gateway on its port' },
+  'host-suspended': { verdict: 'suspended', summary: 'suspended by its host' },
   'update-running': { verdict: 'updating', summary: 'being updated' },
   woken: { verdict: 'unknown', summary: 'looking again after a sleep' },
   'no-domain': { verdict: 'no-gui-session', summary: 'no GUI session' },

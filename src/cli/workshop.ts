@@ -21,7 +21,10 @@ export interface Workshop {
 }
 
 /** Opens settings and log. A config that was never valid ends here, with path, key and hint, exit code 2. */
-export async function openWorkshop(context: Context, name: string): Promise<Workshop> {
+export async function openWorkshop(
+  context: Context,
+  { name, keeps }: { readonly name: string; readonly keeps: boolean },
+): Promise<Workshop> {
   const { paths, clock } = context;
   const redactor = createRedactor();
   const log = await createLog({
@@ -37,7 +40,7 @@ export async function openWorkshop(context: Context, name: string): Promise<Work
       exitCode: 1,
     });
   }
-  const opened = await openSettings(paths.config, paths.state, log);
+  const opened = await openSettings(paths.config, { stateDir: paths.state, log, keeps });
   if (opened.kind === 'invalid') {
     const text = opened.problems
       .map(({ path, key, hint }) => `${path}${key === '' ? '' : `, ${key}`}: ${hint}`)

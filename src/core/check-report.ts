@@ -80,6 +80,10 @@ function listenerLine({ listener }: Evidence): CheckLine | null {
       );
     case 'none':
       return fail("listener: nobody listens on the gateway's port");
+    case 'elsewhere':
+      return fail(
+        `listener: the gateway listens, but not where its config says (${listener.addresses.join(', ')})`,
+      );
     case 'orphan':
       return fail(
         `listener: a gateway that the service manager did not start (process ${listener.pid}) holds the port`,

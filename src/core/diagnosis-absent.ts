@@ -125,7 +125,9 @@ function notLoaded(look: Look): Diagnosis {
 function parked(look: Look): Diagnosis {
   const { evidence, state, now, rules } = look;
   const lastUnpark = state.unparks[state.unparks.length - 1];
-  if (lastUnpark !== undefined && now - lastUnpark < rules.policy.reloadWindowMs) {
+  // Only if it was started in between: an unpark of ours that failed is no second park.
+  const started = state.bootsSinceUnpark > 0;
+  if (lastUnpark !== undefined && started && now - lastUnpark < rules.policy.reloadWindowMs) {
     return {
       stance: 'untouchable',
       cause: 'parked-again',

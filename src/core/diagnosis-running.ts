@@ -1,7 +1,7 @@
 import { crashLoop, diedBadly } from './diagnosis-crash.ts';
 import type { Diagnosis, Look } from './look.ts';
 import type { ActionStep, Generation } from './state.ts';
-import { type Instant, millis } from './time.ts';
+import { type Instant, millis, plus } from './time.ts';
 import { spell } from './words.ts';
 
 /** Rows for a gateway job that has a process which does not serve. */
@@ -62,7 +62,7 @@ function median(values: readonly number[]): number | null {
 
 function unresponsive(look: Look): Diagnosis {
   const { evidence, state, rules } = look;
-  const { healthz, listener } = evidence;
+  const { healthz, listener, socket } = evidence;
   const { policy } = rules;
   const leaving = draining(look);
   if (leaving !== null) return leaving;
@@ -71,6 +71,27 @@ function unresponsive(look: Look): Diagnosis {
       return silent(look, healthz.sentAt);
     case 'refused':
     case 'reset':
+      if (listener.kind === 'elsewhere') {
+        return {
+          stance: 'unknown',
+          cause: 'unknown',
+          because: `the gateway's process listens, but not where its config says (${listener.addresses.join(', ')})`,
+        };
+      }
+      if (healthz.kind === 'reset' && listener.kind === 'ours') {
+        return {
+          stance: 'unknown',
+          cause: 'unknown',
+          because: `the gateway accepts connections and resets them (${healthz.because}): its TLS may differ from its config`,
+        };
+      }
+      if (socket.kind === 'open' && socket.silentSince === null) {
+        return {
+          stance: 'unknown',
+          cause: 'unknown',
+          because: '/healthz is refused, but the held connection is alive',
+        };
+      }
       if (state.generation?.readyAt === null && listener.kind !== 'ours') {
         return {
           stance: 'failing',
@@ -145,8 +166,10 @@ function silent(look: Look, sentAt: Instant): Diagnosis {
     stance: 'failing',
     cause: 'hung',
     because: `the gateway's process is alive but answers nothing${seen}`,
-    step: restart(look),
+    // A process that does not own the listener may be waiting for its port; that is no hang.
+    step: evidence.listener.kind === 'ours' ? restart(look) : null,
     since: sentAt,
+    until: plus(sentAt, rules.policy.healthzTimeoutMs),
     opensAfterMs: millis(0),
     dueAfterMs: agrees ? rules.policy.hangActMs : rules.policy.hangActAloneMs,
   };

@@ -14,6 +14,7 @@ type Row = (look: Look) => Diagnosis | null;
 const rows: readonly Row[] = [
   serving,
   updating,
+  suspendedByHost,
   lostSight,
   unreadable,
   diagnosePort,
@@ -56,6 +57,16 @@ function updating({ evidence }: Look): Diagnosis | null {
 }
 
 /** The quick look right after the held connection broke: enough to open an incident, not enough to act. */
+/** The gateway's host asked it to freeze: whatever it does not answer now is meant (facts: openclaw §7.2). */
+function suspendedByHost({ evidence: { socket } }: Look): Diagnosis | null {
+  if (socket.kind !== 'open' || socket.suspension === null || socket.suspension === 'accepting') return null;
+  return {
+    stance: 'hands-off',
+    cause: 'host-suspended',
+    because: `the gateway's host asked it to suspend (${socket.suspension}); nothing is touched until that ends`,
+  };
+}
+
 function lostSight({ evidence, state }: Look): Diagnosis | null {
   if (evidence.service.kind !== 'unread') return null;
   const { socket, healthz } = evidence;

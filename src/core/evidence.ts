@@ -62,6 +62,8 @@ export type ListenerEvidence =
       readonly command: string;
       readonly uid: number | null;
     }
+  /** Nobody where we look, but the job's process listens at other addresses. */
+  | { readonly kind: 'elsewhere'; readonly pid: number; readonly addresses: readonly string[] }
   | { readonly kind: 'unknown'; readonly because: string };
 
 /** The process the service manager names. */

@@ -10,7 +10,7 @@ const bootTimesKept = 9;
 
 /** Follows the gateway's lives through the looks: which process, since when, did it listen, was it ready. */
 export function noteGeneration(state: State, evidence: Evidence, now: Instant): State {
-  const next = current(state, evidence, now);
+  const next = countRuns(state, current(state, evidence, now), evidence);
   const generation = next.generation;
   if (generation === null) return next;
   const bootId = evidence.socket.kind === 'open' ? evidence.socket.bootId : generation.bootId;
@@ -39,6 +39,15 @@ export function noteGeneration(state: State, evidence: Evidence, now: Instant): 
   };
 }
 
+/** A process that dies within milliseconds is never seen: the service manager's count of starts tells of it. */
+function countRuns(before: State, after: State, { service }: Evidence): State {
+  if (service.kind === 'unread' || !('runs' in service) || service.runs === null) return after;
+  const known = before.runsSeen;
+  const started = known === null ? 0 : service.runs - known;
+  const unseen = Math.max(0, started - (after.bootsSinceReady - before.bootsSinceReady));
+  return { ...after, runsSeen: service.runs, bootsSinceReady: after.bootsSinceReady + unseen };
+}
+
 function current(state: State, evidence: Evidence, now: Instant): State {
   const { service, process } = evidence;
   if (service.kind !== 'running' || process.kind === 'gone') return state;
@@ -61,6 +70,7 @@ function current(state: State, evidence: Evidence, now: Instant): State {
     },
     bootsSinceReady: state.bootsSinceReady + 1,
     bootsSinceReload: state.bootsSinceReload + 1,
+    bootsSinceUnpark: state.bootsSinceUnpark + 1,
     asleepMs: millis(0),
   };
 }

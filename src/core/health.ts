@@ -39,6 +39,7 @@ export function readiness(evidence: Evidence): Readiness {
         ],
       };
     case 'none':
+    case 'elsewhere':
     case 'unread':
     case 'unknown':
       // A gateway that has said goodbye answers the connections it still has for a moment.

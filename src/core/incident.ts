@@ -132,6 +132,7 @@ export function act(
       reloads: kind === 'reload' ? [...state.reloads, now] : state.reloads,
       unparks: kind === 'unpark' ? [...state.unparks, now] : state.unparks,
       bootsSinceReload: kind === 'reload' ? 0 : state.bootsSinceReload,
+      bootsSinceUnpark: kind === 'unpark' ? 0 : state.bootsSinceUnpark,
       nextAction: state.nextAction + 1,
     },
     actions: [action],

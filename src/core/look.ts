@@ -41,6 +41,8 @@ export type Diagnosis =
       readonly step: ActionStep | null;
       /** When it began, if the evidence proves an earlier moment than this look. */
       readonly since?: Instant;
+      /** Up to when the evidence proves it, if that is earlier than now. */
+      readonly until?: Instant;
       readonly opensAfterMs: Millis;
       readonly dueAfterMs: Millis;
     })

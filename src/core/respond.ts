@@ -40,12 +40,14 @@ export function respond(before: State, evidence: Evidence, now: Instant, rules: 
   if (state.pause !== null) return decision(suspend(named, 'paused', pausedText(state, now)));
   if (diagnosis.stance === 'hands-off') return handsOff(named, diagnosis, now, policy);
   if (diagnosis.stance === 'wait') return wait(named, diagnosis, now);
-  if (state.graceUntil !== null && now < state.graceUntil) {
+  // Longer than it was ever granted means that the clock was set back since: that is no grace.
+  const grace = state.graceUntil === null ? 0 : state.graceUntil - now;
+  if (grace > 0 && grace <= policy.wakeGraceMs) {
     return decision(
       suspend(
         named,
         'woken',
-        `this machine slept or was starved; nothing counts as failure for ${spellUntil(state.graceUntil, now)}`,
+        `this machine slept or was starved; nothing counts as failure for ${spell(grace)}`,
       ),
     );
   }
@@ -68,7 +70,15 @@ function ready(named: State, now: Instant, { policy }: Rules): Decision {
   const notices = news.map(
     (note): Notice => ({ kind: 'told', at: now, incident: calm.incident?.id ?? null, text: note }),
   );
-  const quiet: State = { ...calm, told: [...told, ...news] };
+  if (told.length < calm.told.length && news.length === 0) {
+    notices.push({
+      kind: 'told',
+      at: now,
+      incident: calm.incident?.id ?? null,
+      text: 'what was told before is over: the gateway serves',
+    });
+  }
+  const quiet: State = { ...calm, graceUntil: null, told: [...told, ...news] };
   if (quiet.incident === null) {
     const phase =
       quiet.pause === null
@@ -163,7 +173,8 @@ function failing(
   const counted = count(named, { cause: diagnosis.cause, at: diagnosis.since ?? now, now, policy });
   const began = counted.failing?.since ?? now;
   const misses = counted.failing?.misses ?? 1;
-  const held = since(began, now);
+  // Silence counts up to the last question that stayed unanswered, not through our own slower lookups after it.
+  const held = since(began, diagnosis.until ?? now);
   const quiet = held < diagnosis.opensAfterMs || misses < policy.missesToOpen;
   if (quiet && counted.incident === null) {
     return decision({ ...counted, phase: { kind: diagnosis.opensAfterMs > 0 ? 'starting' : 'suspect' } });

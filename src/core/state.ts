@@ -25,6 +25,7 @@ export type Cause =
   | 'port-foreign'
   | 'port-orphan'
   | 'update-running'
+  | 'host-suspended'
   | 'woken'
   | 'no-domain'
   | 'unknown';
@@ -117,6 +118,8 @@ export interface State {
   readonly lastReady: Generation | null;
   /** Different processes seen since the gateway was last ready: a crash loop shows here. */
   readonly bootsSinceReady: number;
+  /** The service manager's own count of starts at the last close look. */
+  readonly runsSeen: number | null;
   readonly failing: Failing | null;
   readonly unknownSince: Instant | null;
   readonly graceUntil: Instant | null;
@@ -126,6 +129,8 @@ export interface State {
   readonly unparks: readonly Instant[];
   /** Generations seen since our last reload: a reload that took, and was then undone by somebody. */
   readonly bootsSinceReload: number;
+  /** The same since our last unpark. */
+  readonly bootsSinceUnpark: number;
   /** Somebody unloaded the job again soon after our reload: it stays down until somebody else loads it. */
   readonly leftDown: boolean;
   /** Sleep and starvation since the generation was first seen: no boot makes progress in it. */
@@ -152,6 +157,7 @@ export const initialState: State = {
   generation: null,
   lastReady: null,
   bootsSinceReady: 0,
+  runsSeen: null,
   failing: null,
   unknownSince: null,
   graceUntil: null,
@@ -159,6 +165,7 @@ export const initialState: State = {
   reloads: [],
   unparks: [],
   bootsSinceReload: 0,
+  bootsSinceUnpark: 0,
   leftDown: false,
   asleepMs: millis(0),
   refusals: 0,

@@ -22,6 +22,8 @@ const maxBytes = 65_536;
 const maxRequests = 32;
 /** An answer nobody fetched is removed after this. */
 const staleMs = 3_600_000;
+/** Whoever asked has given up by then (Ctrl-C, a lost terminal): carried out hours later a request would surprise. */
+const abandonedMs = 60_000;
 const pollMs = millis(100);
 
 const directoryIn = (stateDir: string): string => join(stateDir, 'commands');
@@ -72,13 +74,15 @@ export async function takeRequests(
   for (const name of names.slice(0, maxRequests)) {
     const path = join(directory, name);
     const read = await readIfExists(path, maxBytes);
+    const made = await stat(path).catch(() => null);
+    const abandoned = made !== null && Date.now() - made.mtimeMs > abandonedMs;
     // Removed before it is carried out: after a crash a command is lost, never done twice. One that cannot be removed
     // would be done again and again, so it is not done at all; the folder's owner sees no answer.
     const removed = await unlink(path).then(
       () => true,
       () => false,
     );
-    if (!removed || read.kind === 'missing') continue;
+    if (!removed || read.kind === 'missing' || abandoned) continue;
     const request = read.kind === 'read' ? parseRequest(read.bytes.toString('utf8')) : null;
     const answering = answer(request, carryOut).then((text) =>
       writeDurable(join(directory, `${name.slice(0, -'.json'.length)}.answer`), text, { mode: 0o600 }),

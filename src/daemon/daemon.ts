@@ -25,7 +25,7 @@ import { listenForRequests } from './listen.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { writeStatus } from './status-file.ts';
 import { type SteadyClock, steadyClock } from './steady-time.ts';
-import { sweepTemporaries } from './sweep.ts';
+import { sweepTemporaries, trimLaunchdLogs } from './sweep.ts';
 
 export interface DaemonParts {
   readonly clock: Clock;
@@ -57,6 +57,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
   for (const directory of [paths.data, paths.state, commandsDirectory(paths.state)]) {
     await sweepTemporaries(directory);
   }
+  await trimLaunchdLogs(paths.logs);
   const opened = await openJournal(paths.state, parts.clock.now());
   if (opened.kind === 'failed') return opened;
   const { journal, replay } = opened;
@@ -121,7 +122,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
         if (seen.healthz.kind === 'live' && seen.socket.kind === 'closed') link.client.nudge();
         return seen;
       },
-      perform: (action) =>
+      perform: (action, signal) =>
         perform(action, {
           manager: parts.manager,
           processes: parts.processes,
@@ -129,6 +130,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
           uid: parts.uid,
           plist: settings.gateway.plist,
           exitWaitMs: rules().policy.exitWaitMs,
+          signal,
         }),
       journal,
       log,

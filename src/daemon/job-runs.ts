@@ -12,7 +12,7 @@ import type { ServiceManager } from '../system/service-manager.ts';
 import { recordConfig } from '../vault/config-snapshots.ts';
 import { archivePackage } from '../vault/module-archives.ts';
 import { isDue, type JobName, readStamp, writeStamp } from './job-stamps.ts';
-import { readStatus } from './status-file.ts';
+import { readStatus, touchedAt } from './status-file.ts';
 
 export interface JobParts {
   readonly settings: Settings;
@@ -145,7 +145,14 @@ export async function runSentinel(parts: JobParts): Promise<JobResult> {
   const { clock, manager, watchdogLabel, log } = parts;
   if (await isFresh(parts)) return { kind: 'done', text: 'the watchdog is alive' };
   const before = await manager.read(watchdogLabel);
-  if (before.kind === 'running') await clock.sleep(secondLookMs);
+  if (before.kind === 'running') {
+    const began = clock.elapsed();
+    await clock.sleep(secondLookMs);
+    // The machine slept meanwhile: the watchdog has had no more time than we.
+    if (clock.elapsed() - began > 1.5 * secondLookMs) {
+      return { kind: 'not-due', text: 'this machine slept during the look; the next run decides' };
+    }
+  }
   if (await isFresh(parts)) return { kind: 'done', text: 'the watchdog is alive' };
   const kill = before.kind === 'running';
   const asked = await manager.kickstart(watchdogLabel, { kill });
@@ -160,6 +167,6 @@ export async function runSentinel(parts: JobParts): Promise<JobResult> {
 async function isFresh({ paths, clock }: JobParts): Promise<boolean> {
   const reading = await readStatus(paths.state);
   if (reading.kind !== 'read') return false;
-  const age = clock.now() - reading.status.at;
+  const age = clock.now() - Math.max(reading.status.at, (await touchedAt(paths.state)) ?? 0);
   return age < staleMs && age > -staleMs;
 }

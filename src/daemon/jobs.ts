@@ -1,4 +1,4 @@
-import { type ScheduledTask, schedule } from 'node-cron';
+import { type ScheduledTask, schedule, validate } from 'node-cron';
 import type { Clock, Instant } from '../core/time.ts';
 import { instant } from '../core/time.ts';
 import type { Log } from '../system/log.ts';
@@ -24,6 +24,9 @@ export interface JobsParts {
 }
 
 /** launchd may hold back calendar starts for hours, and makes up none that fell into a powered-off time. */
+/** As the installer writes them. */
+const usualCron = { deepProbe: '*/3 * * * *', snapshot: '7 * * * *', archive: '30 4 * * 0' } as const;
+
 const sweepCron = '*/10 * * * *';
 const jobs: readonly JobName[] = ['snapshot', 'archive'];
 
@@ -44,12 +47,12 @@ export function startJobs(parts: JobsParts): Jobs {
       sweeping = false;
     }
   };
-  const deep = schedule(parts.cron.deepProbe, parts.deepProbe);
+  const deep = planned('deepProbe', parts, parts.deepProbe);
   const overdue = schedule(sweepCron, sweep);
   // These two only tell when launchd's slots are; the jobs themselves are LaunchAgents.
   const slots: Readonly<Record<JobName, ScheduledTask>> = {
-    snapshot: schedule(parts.cron.snapshot, () => undefined),
-    archive: schedule(parts.cron.archive, () => undefined),
+    snapshot: planned('snapshot', parts, () => undefined),
+    archive: planned('archive', parts, () => undefined),
   };
   const nextDeepProbeAt = remembered(deep, parts.clock);
   const nextRunAt: Readonly<Record<JobName, () => Instant | null>> = {
@@ -77,6 +80,13 @@ function remembered(task: ScheduledTask, clock: Clock): () => Instant | null {
     askedAt = now;
     return at;
   };
+}
+
+/** What the settings' schema takes for a cron line may still be none; the watchdog runs all the same, by the usual one. */
+function planned(key: keyof typeof usualCron, { cron, log }: JobsParts, work: () => void): ScheduledTask {
+  if (validate(cron[key])) return schedule(cron[key], work);
+  log.error(`schedule.${key}: "${cron[key]}" is no cron line; using "${usualCron[key]}"`);
+  return schedule(usualCron[key], work);
 }
 
 function next(task: ScheduledTask): Instant | null {

@@ -13,21 +13,24 @@ export type SettingsLoaded =
   | { readonly kind: 'ok'; readonly live: LiveSettings }
   | { readonly kind: 'invalid'; readonly problems: readonly SettingsProblem[] };
 
-const maxBytes = 1_048_576;
 /** Editors write in several steps; the file is read once they are through. */
 const settleMs = 200;
 
 /**
  * The settings a daemon runs by. A file that became wrong never stops the watchdog: it keeps the last valid settings,
- * also across its own restarts (their text is kept in the state directory), and says what is wrong.
+ * also across its own restarts (their text is kept in the state directory by the one who `keeps`, the holder of the
+ * lease), and says what is wrong.
  */
-export async function openSettings(path: string, stateDir: string, log: Log): Promise<SettingsLoaded> {
+export async function openSettings(
+  path: string,
+  { stateDir, log, keeps }: { readonly stateDir: string; readonly log: Log; readonly keeps: boolean },
+): Promise<SettingsLoaded> {
   const copy = join(stateDir, 'settings-last-valid.json5');
   const first = await load(path);
   let current: { settings: Settings; problem: string | null };
   if (first.kind === 'ok') {
     current = { settings: first.settings, problem: null };
-    await keep(path, copy, log);
+    if (keeps) await keep(first.text, copy, log);
   } else {
     const last = await load(copy);
     if (last.kind !== 'ok') return first;
@@ -41,7 +44,7 @@ export async function openSettings(path: string, stateDir: string, log: Log): Pr
       const before = JSON.stringify(current);
       current = { settings: next.settings, problem: null };
       if (before === JSON.stringify(current)) return false;
-      await keep(path, copy, log);
+      if (keeps) await keep(next.text, copy, log);
       log.info('The settings were read again');
       return true;
     }
@@ -82,13 +85,20 @@ export async function openSettings(path: string, stateDir: string, log: Log): Pr
 }
 
 type Loaded =
-  | { readonly kind: 'ok'; readonly settings: Settings }
+  | { readonly kind: 'ok'; readonly settings: Settings; readonly text: string }
   | { readonly kind: 'invalid'; readonly problems: readonly SettingsProblem[] };
 
 async function load(path: string): Promise<Loaded> {
-  const outcome = await loadSettings(path, readIfExists);
+  // The very bytes that were judged are kept: a save in between must not slip in unjudged.
+  let text = '';
+  const outcome = await loadSettings(path, async (from, most) => {
+    const read = await readIfExists(from, most);
+    if (read.kind === 'read') text = read.bytes.toString('utf8');
+    return read;
+  });
   switch (outcome.kind) {
     case 'ok':
+      return { ...outcome, text };
     case 'invalid':
       return outcome;
     case 'missing':
@@ -103,10 +113,8 @@ async function load(path: string): Promise<Loaded> {
   }
 }
 
-async function keep(path: string, copy: string, log: Log): Promise<void> {
-  const read = await readIfExists(path, maxBytes);
-  if (read.kind !== 'read') return;
-  const written = await writeDurable(copy, read.bytes, { mode: 0o600 });
+async function keep(text: string, copy: string, log: Log): Promise<void> {
+  const written = await writeDurable(copy, text, { mode: 0o600 });
   if (written.kind === 'failed') log.warn(`The last valid settings cannot be kept: ${written.because}`);
 }
 

@@ -23,7 +23,8 @@ export interface LoopParts {
     readonly previous: Evidence | null;
     readonly knownPid: number | null;
   }) => Promise<Evidence>;
-  readonly perform: (action: Action) => Promise<ActionOutcome>;
+  /** Must end by itself soon after the signal aborts, and change nothing from then on. */
+  readonly perform: (action: Action, signal: AbortSignal) => Promise<ActionOutcome>;
   readonly journal: Journal;
   readonly log: Log;
   /** Told after the journal has the notices; never blocks a repair for long and never throws. */
@@ -111,17 +112,17 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     log.warn(`Action ${action.id} begins: ${action.step.kind} because ${action.because}`, {
       incident: action.incident,
     });
-    const end = new AbortController();
-    const late = clock
-      .sleep(millis(action.deadlineAt - clock.now()), end.signal)
-      .then((): ActionOutcome => ({ kind: 'failed', because: 'it had no outcome by its deadline' }));
-    const outcome = await Promise.race([parts.perform(action), late]).catch(
+    const deadline = new AbortController();
+    const settled = new AbortController();
+    void clock.sleep(millis(action.deadlineAt - clock.now()), settled.signal).then(() => deadline.abort());
+    // Its end is waited for even past the deadline: two actions must never run beside each other.
+    const outcome = await parts.perform(action, deadline.signal).catch(
       (error: unknown): ActionOutcome => ({
         kind: 'failed',
         because: `a bug of the watchdog: ${String(error)}`,
       }),
     );
-    end.abort();
+    settled.abort();
     log.warn(`Action ${action.id} is ${outcome.kind}: ${outcome.because}`, { incident: action.incident });
     await step({ kind: 'finished', actionId: action.id, outcome }, 'outcome');
     nudge.now();
@@ -194,18 +195,21 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
 
   const run = async (signal: AbortSignal): Promise<void> => {
     let due = clock.elapsed();
-    const stopped = new Promise<void>((resolve) => {
-      const stop = (): void => {
-        over = true;
-        resolve();
-      };
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
-    });
+    // One listener for life, and a new way out for each look: a promise that lives on would keep every look it raced.
+    let leave: () => void = () => undefined;
+    const stop = (): void => {
+      over = true;
+      leave();
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
     while (!signal.aborted) {
       try {
         // A look may watch a witness for seconds; whoever stops us does not wait for it.
-        await Promise.race([look(millis(Math.max(0, clock.elapsed() - due))), stopped]);
+        await new Promise<void>((resolve, reject) => {
+          leave = resolve;
+          look(millis(Math.max(0, clock.elapsed() - due))).then(resolve, reject);
+        });
         faults = 0;
       } catch (error) {
         await fault(error);
@@ -217,7 +221,8 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
       const delay = chooseDelay(state, evidence, parts.rules().policy);
       due = millis(clock.elapsed() + delay);
       const early = await nudge.wait(delay, signal);
-      if (early) due = clock.elapsed();
+      // A nudge right after a wake must not hide how late this look is.
+      if (early) due = millis(Math.min(due, clock.elapsed()));
     }
     await turn;
   };

@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Evidence } from '../core/evidence.ts';
 import type { State } from '../core/state.ts';
@@ -41,8 +41,21 @@ const fileIn = (stateDir: string): string => join(stateDir, 'status.json');
 export async function writeStatus(stateDir: string, status: StatusFile): Promise<void> {
   const path = fileIn(stateDir);
   const temporary = `${path}.${status.pid}.tmp`;
-  await writeFile(temporary, `${JSON.stringify(status)}\n`, { mode: 0o600 });
-  await rename(temporary, path);
+  try {
+    await writeFile(temporary, `${JSON.stringify(status)}\n`, { mode: 0o600 });
+    await rename(temporary, path);
+  } catch (error) {
+    // A full disk takes no new file, but a new time of the old one: the sentinel must not end a living watchdog.
+    const now = new Date(status.at);
+    await utimes(path, now, now).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** When the heartbeat was last touched, written or not; null without one. */
+export async function touchedAt(stateDir: string): Promise<number | null> {
+  const found = await stat(fileIn(stateDir)).catch(() => null);
+  return found === null ? null : found.mtimeMs;
 }
 
 export type StatusReading =

@@ -1,4 +1,4 @@
-import { readdir, unlink } from 'node:fs/promises';
+import { readdir, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../system/file-failure.ts';
 
@@ -25,5 +25,19 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return errorCode(error) !== 'ESRCH';
+  }
+}
+
+/** launchd never rotates what a job prints, and a start that fails prints at every try. */
+const launchdLogMaxBytes = 1_048_576;
+
+/** Empties launchd's own logs of our jobs when they have grown; launchd appends, so a running job goes on in them. */
+export async function trimLaunchdLogs(logs: string): Promise<void> {
+  for (const name of await readdir(logs).catch(() => [])) {
+    if (!/^launchd-[a-z]+\.log$/.test(name)) continue;
+    const path = join(logs, name);
+    const found = await stat(path).catch(() => null);
+    // What cannot be emptied only stays as long as it is.
+    if (found !== null && found.size > launchdLogMaxBytes) await truncate(path, 0).catch(() => undefined);
   }
 }

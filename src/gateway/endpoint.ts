@@ -37,6 +37,8 @@ export interface EndpointInput {
   readonly env: Environment;
   /** The service's arguments: `--port` and `--bind` there beat everything. */
   readonly programArguments: readonly string[];
+  /** This machine's address in 100.64.0.0/10, if it has one. */
+  readonly tailnetAddress?: string | null;
 }
 
 const defaultPort = 18_789;
@@ -58,7 +60,7 @@ export function resolveEndpoint(input: EndpointInput): Endpoint {
   const custom = filled(gateway['customBindHost']);
   return {
     host: '127.0.0.1',
-    otherHost: bind === 'custom' && custom !== null && isIPv4(custom) && custom !== '0.0.0.0' ? custom : null,
+    otherHost: otherHostOf(bind, custom, input.tailnetAddress ?? null),
     port,
     portSource,
     bind,
@@ -81,6 +83,12 @@ export function readSecret(input: EndpointInput): SecretResult {
     default:
       return found satisfies never;
   }
+}
+
+/** 2026.6.6 and older listen at a custom or tailnet address only. */
+function otherHostOf(bind: Bind, custom: string | null, tailnet: string | null): string | null {
+  if (bind === 'tailnet') return tailnet;
+  return bind === 'custom' && custom !== null && isIPv4(custom) && custom !== '0.0.0.0' ? custom : null;
 }
 
 function argument(words: readonly string[], name: string): string | null {

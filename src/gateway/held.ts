@@ -40,6 +40,9 @@ export interface GatewayClient {
   request(method: string, params: unknown, timeoutMs: number): Promise<RequestResult>;
 }
 
+/** A connection older than this resets the backoff. */
+const provenAfterMs = 30_000;
+
 const sameTarget = (one: Target, other: Target): boolean => {
   if (one.url !== other.url || one.auth.mode !== other.auth.mode) return false;
   if (one.auth.mode === 'none' || other.auth.mode === 'none') return true;
@@ -79,6 +82,9 @@ export function createHeldConnection(open: OpenSocket, options: HeldOptions): Ga
       if (signal.aborted || evidence.kind !== 'open') return;
       // One unanswered ping at a time: the answer to the first says all a second could.
       if (evidence.silentSince !== null) continue;
+      // Only a connection that lasted proves that connecting is worth its cost again: one that is accepted and closed at
+      // once would be tried without pause.
+      if (clock.now() - evidence.since >= provenAfterMs) failures = 0;
       set({ ...evidence, silentSince: clock.now() });
       connection?.ping();
       await clock.sleep(millis(options.pongTimeoutMs), signal);
@@ -89,7 +95,6 @@ export function createHeldConnection(open: OpenSocket, options: HeldOptions): Ga
   };
 
   const opened = (hello: HelloFacts): void => {
-    failures = 0;
     const now = clock.now();
     const { bootId, version, suspension } = hello;
     set({

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { type Instant, instant } from '../core/time.ts';
 
 /** What a gateway writes about itself while it runs; older versions leave out port and state directory. */
@@ -40,11 +40,15 @@ function parseLock(path: string, text: string): GatewayLock | null {
   };
 }
 
-/** Reads the first lock there is. A lock proves nothing by itself: after a SIGKILL it stays behind. */
-export function readLock(paths: readonly string[]): LockResult {
+/**
+ * Reads the first lock there is. A lock proves nothing by itself: after a SIGKILL it stays behind. Older versions keep
+ * theirs in /tmp, where anybody can write one of that name: a file that is not `uid`'s own is none.
+ */
+export function readLock(paths: readonly string[], uid: number): LockResult {
   for (const path of paths) {
     let text: string;
     try {
+      if (statSync(path).uid !== uid) continue;
       text = readFileSync(path, 'utf8');
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;

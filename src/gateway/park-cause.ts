@@ -20,7 +20,7 @@ export async function readParkCause(input: ParkCauseInput): Promise<ParkCauseEvi
   if (input.packageRoot === null) return { kind: 'unknown', because: 'the openclaw package was not found' };
   const broken = readPackageDamage(input.packageRoot);
   if (broken !== null) return broken;
-  const found = readLock(input.lockFiles);
+  const found = readLock(input.lockFiles, process.getuid?.() ?? 0);
   // A lock being rewritten is nothing to act on; the next look reads it whole.
   if (found.kind === 'unknown') return { kind: 'unknown', because: found.because };
   if (found.kind === 'none' || found.lock.pid === input.servicePid) return { kind: 'gone' };

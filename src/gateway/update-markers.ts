@@ -14,8 +14,8 @@ export interface UpdateMarkerInput {
   /** Where OpenClaw keeps its hand-over to a managed updater; shared by all homes of a user. */
   readonly handoffPaths: readonly string[];
   readonly processes: ListProcesses;
-  /** Labels loaded in launchd, when somebody has read them anyway. */
-  readonly labels: readonly string[];
+  /** Labels loaded in launchd; null when they were asked for and could not be told. */
+  readonly labels: readonly string[] | null;
 }
 
 /** OpenClaw's own steps take at most half an hour; a record older than this needs a live updater behind it. */
@@ -52,7 +52,8 @@ export async function readUpdateMarkers(input: UpdateMarkerInput): Promise<Updat
   return unproven?.kind === 'unproven' ? { kind: 'stale', marker: unproven.marker } : { kind: 'none' };
 }
 
-function labelMarkers(labels: readonly string[]): readonly Finding[] {
+function labelMarkers(labels: readonly string[] | null): readonly Finding[] {
+  if (labels === null) return [{ kind: 'unknown', because: 'launchd did not tell which jobs are loaded' }];
   const update = labels.find((label) =>
     /^ai\.openclaw\.(?:[^.]+\.)?(?:update\.|manual-update\.)/.test(label),
   );

@@ -7,7 +7,7 @@ import type { LiveProcess } from '../gateway/live-processes.ts';
 import { readLock } from '../gateway/lock-file.ts';
 import { readParkCause } from '../gateway/park-cause.ts';
 import { readUpdateMarkers } from '../gateway/update-markers.ts';
-import { type ListenerTools, readListeners } from '../system/listeners.ts';
+import { type ListenerTools, readListeners, readListenersOf } from '../system/listeners.ts';
 import type { Processes } from '../system/process.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
 import type { GatewayLink } from './gateway-link.ts';
@@ -47,8 +47,8 @@ export async function lookAtListener(
     readListeners(at.port, parts.tools),
     at.servicePid === undefined ? readPid(parts) : at.servicePid,
   ]);
-  const lock = readLock(parts.files().lockFiles);
-  return judgeListener({
+  const lock = readLock(parts.files().lockFiles, parts.uid);
+  const judged = await judgeListener({
     found,
     host: at.host,
     servicePid,
@@ -56,6 +56,10 @@ export async function lookAtListener(
     uid: parts.uid,
     ancestors: (pid) => ancestorsOf(pid, parts.processes),
   });
+  if (judged.kind !== 'none' || servicePid === null) return judged;
+  // Before anyone says that it does not listen: does that very process listen somewhere else?
+  const own = await readListenersOf(servicePid, parts.tools);
+  return own.length === 0 ? judged : { kind: 'elsewhere', pid: servicePid, addresses: own };
 }
 
 export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
@@ -76,7 +80,7 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
       handoffPaths: handoffs,
       processes: list,
       // An updater's own job: asked for only while ours is not loaded, as it is during an update.
-      labels: state.kind === 'not-loaded' ? ((await manager.labels()) ?? []) : [],
+      labels: state.kind === 'not-loaded' ? await manager.labels() : [],
     });
   };
   return {
@@ -103,9 +107,16 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
     witness: (pid) => processes.witness(pid, parts.witnessMs()),
     listener: (servicePid) => lookAtListener(parts, { ...link.endpoint(), servicePid }),
     audit: async () => {
-      const { auditLog, version } = parts.files();
+      const { auditLog, packageRoot, version } = parts.files();
       const found = readAuditLog(auditLog);
-      if (found.kind !== 'none' || version === null || recordsStops(version)) return found;
+      if (found.kind !== 'none' || packageRoot === null) return found;
+      if (version === null) {
+        return {
+          kind: 'unknown',
+          because: `the version of ${packageRoot} cannot be read, and older ones record no stop`,
+        };
+      }
+      if (recordsStops(version)) return found;
       return { kind: 'unknown', because: `OpenClaw ${version} writes no record when it is stopped` };
     },
     update: (state) => readUpdate(state).catch(doubt('the markers of an update')),

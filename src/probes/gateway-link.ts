@@ -8,6 +8,7 @@ import type { Environment } from '../gateway/env-file.ts';
 import { createHttpProbe } from '../gateway/healthz.ts';
 import type { GatewayClient, GatewayEvent } from '../gateway/held.ts';
 import { reveal } from '../gateway/secret.ts';
+import { tailnetAddress } from '../system/tailnet.ts';
 
 /** One gateway: where it is, how it is spoken to, and the connection that is held to it. */
 export interface GatewayLink {
@@ -122,7 +123,12 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
     const { config, env, programArguments } = options.inputs();
     configProblem = config.kind === 'ok' ? null : config.because;
     // A config that cannot be read now leaves what was read last: the running gateway still runs by it.
-    input = { config: config.kind === 'ok' ? config.config : input.config, env, programArguments };
+    input = {
+      config: config.kind === 'ok' ? config.config : input.config,
+      env,
+      programArguments,
+      tailnetAddress: tailnetAddress(),
+    };
     const found = resolveEndpoint(input);
     const moved = movedTo !== null && found.otherHost === movedTo;
     endpoint = located(moved ? { ...found, host: found.otherHost } : found, override);

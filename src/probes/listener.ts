@@ -18,14 +18,15 @@ export interface ListenerQuestion {
 export async function judgeListener(question: ListenerQuestion): Promise<ListenerEvidence> {
   const { found, servicePid, lockPid, uid } = question;
   if (found.kind === 'unknown') return found;
-  const there = found.listeners.filter((listener) => covers(listener.address, question.host));
+  const reached = found.listeners.filter((listener) => covers(listener.address, question.host));
+  // The kernel prefers the listener of the exact address to one of all addresses, whoever came first.
+  const exact = reached.filter((listener) => !isWildcard(listener.address));
+  const there = exact.length > 0 ? exact : reached;
   const first = there[0];
   if (first === undefined) return { kind: 'none' };
-  for (const listener of there) {
-    if (listener.pid === null) continue;
-    if (servicePid !== null && (await belongs(listener.pid, servicePid, question.ancestors))) {
-      return { kind: 'ours', pid: listener.pid, addresses: there.map((each) => each.address) };
-    }
+  const pids = there.map((listener) => listener.pid);
+  if (servicePid !== null && (await allBelong(pids, servicePid, question.ancestors))) {
+    return { kind: 'ours', pid: first.pid ?? servicePid, addresses: there.map((each) => each.address) };
   }
   const orphan = there.find(
     (listener) => listener.pid !== null && listener.pid === lockPid && isUser(listener, uid),
@@ -37,6 +38,17 @@ export async function judgeListener(question: ListenerQuestion): Promise<Listene
   return { kind: 'foreign', pid: first.pid, command: first.command, uid: first.uid };
 }
 
+async function allBelong(
+  pids: readonly (number | null)[],
+  servicePid: number,
+  ancestors: ListenerQuestion['ancestors'],
+): Promise<boolean> {
+  for (const pid of new Set(pids)) {
+    if (pid === null || !(await belongs(pid, servicePid, ancestors))) return false;
+  }
+  return true;
+}
+
 async function belongs(
   pid: number,
   servicePid: number,
@@ -45,12 +57,14 @@ async function belongs(
   return pid === servicePid || (await ancestors(pid)).includes(servicePid);
 }
 
-const isUser = (listener: Listener, uid: number): boolean => listener.uid === null || listener.uid === uid;
+const isUser = (listener: Listener, uid: number): boolean => listener.uid === uid;
+
+const isWildcard = (address: string): boolean => /^(?:\*|0\.0\.0\.0|\[?::\]?)?(?::\d+)?$/.test(address);
 
 /** Whether somebody who listens on `address` is reached by a connection to `host`. */
 export function covers(address: string, host: string): boolean {
   const at = address.lastIndexOf(':');
   const name = address.slice(0, at === -1 ? address.length : at).replace(/^\[|\]$/g, '');
-  if (name === '*' || name === '' || name === '0.0.0.0' || name === '::') return true;
+  if (isWildcard(address)) return true;
   return name === host || (host === 'localhost' && (name === '127.0.0.1' || name === '::1'));
 }

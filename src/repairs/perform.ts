@@ -14,6 +14,8 @@ export interface Hands {
   readonly plist: string;
   /** How long after `kickstart -k` the old process may live: OpenClaw's ExitTimeOut of 20 s, and some. */
   readonly exitWaitMs: number;
+  /** Aborted at the action's deadline: nothing is changed after that. */
+  readonly signal: AbortSignal;
 }
 
 const pollMs = millis(500);
@@ -44,10 +46,18 @@ async function restart(step: ActionStep & { kind: 'restart' }, hands: Hands): Pr
   }
   if (!(await isSame(expected, processes)))
     return refused(`process ${expected.pid} is not the one that was judged`);
+  if (hands.signal.aborted) return late;
   const asked = await manager.kickstart(label, { kill: true });
   const ended = await waitForEnd(expected, hands);
   if (ended)
     return asked.kind === 'done' ? done('the gateway was restarted') : ensureStarted(label, asked, hands);
+  if (asked.kind === 'failed') {
+    // Unless launchd has begun to end it, the request never arrived: the gateway may have recovered since.
+    const now = await manager.read(label);
+    const ending = now.kind === 'stopping' && (now.pid === null || now.pid === expected.pid);
+    if (!ending) return failed(`launchd did not take the request, so nothing was killed: ${asked.because}`);
+  }
+  if (hands.signal.aborted) return late;
   // launchd's own time-out is over and exactly this process is still there: only SIGKILL ends a blocked event loop.
   const killed = await processes.signalProven({ ...expected, uid: hands.uid }, 'SIGKILL');
   if (killed.kind === 'refused' || killed.kind === 'failed') {
@@ -58,24 +68,29 @@ async function restart(step: ActionStep & { kind: 'restart' }, hands: Hands): Pr
 
 /** After the old process is gone launchd starts the job by itself; a plain kickstart makes sure, and never doubles. */
 async function ensureStarted(label: string, asked: ServiceOutcome, hands: Hands): Promise<ActionOutcome> {
+  if (hands.signal.aborted) return late;
   const started = await hands.manager.kickstart(label, { kill: false });
   if (started.kind === 'done') return done('the old process was ended and the gateway started');
   const first = asked.kind === 'failed' ? `${asked.because}; then ` : '';
   return failed(`${first}${started.because}`);
 }
 
-async function start(step: ActionStep & { kind: 'start' }, { manager }: Hands): Promise<ActionOutcome> {
+async function start(
+  step: ActionStep & { kind: 'start' },
+  { manager, signal }: Hands,
+): Promise<ActionOutcome> {
   const service = await manager.read(step.label);
   if (service.kind === 'running') return refused('the job has a process again');
   if (service.kind !== 'pended' && service.kind !== 'stopped' && service.kind !== 'scheduled') {
     return refused(`the job is ${service.kind} now`);
   }
+  if (signal.aborted) return late;
   return outcomeOf(await manager.kickstart(step.label, { kill: false }), 'the gateway was started');
 }
 
 async function load(
   step: ActionStep,
-  { manager, plist }: Hands,
+  { manager, plist, signal }: Hands,
   before: readonly (() => Promise<ServiceOutcome>)[],
 ): Promise<ActionOutcome> {
   const service = await manager.read(step.label);
@@ -86,6 +101,7 @@ async function load(
     () => manager.kickstart(step.label, { kill: false }),
   ];
   for (const move of moves) {
+    if (signal.aborted) return late;
     const outcome = await move();
     if (outcome.kind === 'failed') return failed(outcome.because);
   }
@@ -98,12 +114,12 @@ async function isSame(expected: ProcessIdentity, processes: Processes): Promise<
 
 async function waitForEnd(
   expected: ProcessIdentity,
-  { processes, clock, exitWaitMs }: Hands,
+  { processes, clock, exitWaitMs, signal }: Hands,
 ): Promise<boolean> {
   const deadline = clock.elapsed() + exitWaitMs;
   for (;;) {
     if ((await processes.isAlive({ ...expected, startKey: null })) === 'dead') return true;
-    if (clock.elapsed() >= deadline) return false;
+    if (clock.elapsed() >= deadline || signal.aborted) return false;
     await clock.sleep(pollMs);
   }
 }
@@ -114,4 +130,5 @@ function outcomeOf(outcome: ServiceOutcome, because: string): ActionOutcome {
 
 const done = (because: string): ActionOutcome => ({ kind: 'done', because });
 const failed = (because: string): ActionOutcome => ({ kind: 'failed', because });
+const late: ActionOutcome = { kind: 'failed', because: 'its deadline passed before it was through' };
 const refused = (because: string): ActionOutcome => ({ kind: 'refused', because });

@@ -61,7 +61,7 @@ export function parseNetstat(text: string, port: number): readonly Listener[] | 
     const uid = user < 0 ? null : wholeNumber(fields[user] ?? '');
     // A name may hold spaces, so the owner is whatever follows the columns before it.
     const rest = owner < 0 ? '' : fields.slice(owner).join(' ');
-    return [{ ...parseOwner(rest, columns[owner] ?? ''), uid, address }];
+    return [{ ...parseOwner(rest, columns[owner] ?? ''), uid, address: withColon(address) }];
   });
 }
 
@@ -94,6 +94,11 @@ function parseOwner(rest: string, column: string): { readonly pid: number | null
     default:
       return { pid: null, command: '' };
   }
+}
+
+/** One form for all tools: `127.0.0.1.18789` of macOS becomes `127.0.0.1:18789`. */
+function withColon(address: string): string {
+  return /:\d+$/.test(address) ? address : address.replace(/\.(\d+)$/, ':$1');
 }
 
 /** macOS separates the port by a dot (`127.0.0.1.18789`, `*.18789`), Linux by a colon (`:::18789`). */

@@ -20,6 +20,17 @@ const timeoutMs = 5_000;
 /** A busy machine's whole connection table, several times over. */
 const maxBytes = 4 * 1_048_576;
 
+/** Where one process listens; empty when it does not, or when that cannot be told. One child process. */
+export async function readListenersOf(pid: number, tools: ListenerTools): Promise<readonly string[]> {
+  if (tools.lsof === null) return [];
+  const args = ['-nP', '-a', '-p', String(pid), '-iTCP', '-sTCP:LISTEN', '-Fpcun'];
+  const result = await (tools.run ?? realRun)({ file: tools.lsof, args, timeoutMs, maxBytes });
+  if (result.kind !== 'exited') return [];
+  return parseLsof(result.stdout)
+    .filter((listener) => listener.pid === pid)
+    .map((listener) => listener.address);
+}
+
 /**
  * Who listens on a TCP port. One child process when lsof answers; without rights lsof silently leaves out other
  * users' processes, so that "nobody" is believed only after netstat, which sees them all, agrees.

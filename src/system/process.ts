@@ -103,7 +103,8 @@ export function createProcesses(deps: {
     if (outcome.kind === 'unknown') return outcome;
     if (outcome.kind === 'gone') return { kind: 'gone', pid };
     const { startedAt, cpuMs, stat, command } = outcome.row;
-    return { kind: 'alive', pid, startedAt, cpuMs, stat, command };
+    // Only the program: evidence is written down, and an argument may be a secret.
+    return { kind: 'alive', pid, startedAt, cpuMs, stat, command: command.split(/\s/)[0] ?? '' };
   };
 
   const list = async (): Promise<ListOutcome> => {

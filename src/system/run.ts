@@ -41,6 +41,9 @@ export function cleanEnvironment(): Record<string, string> {
   };
 }
 
+/** After SIGKILL and the last of its output a child is reaped within milliseconds. */
+const stuckMs = 1_000;
+
 /** Runs one program by argv, without a shell, with a deadline and a bound on its output. Never throws. */
 export const run: Run = async (request) => {
   const child = execa(request.file, [...request.args], {
@@ -67,8 +70,20 @@ export const run: Run = async (request) => {
       child.nodeChildProcess.stderr?.destroy();
     }, drainMs);
   });
-  const result = await child;
+  let given: NodeJS.Timeout | undefined;
+  // A child in an uninterruptible wait (a dead network volume) outlives SIGKILL; nobody waits for it for ever.
+  const stuck = new Promise<'stuck'>((resolve) => {
+    given = setTimeout(() => resolve('stuck'), request.timeoutMs + killAfterMs + drainMs + stuckMs);
+  });
+  const result = await Promise.race([child, stuck]);
+  clearTimeout(given);
   clearTimeout(draining);
+  if (result === 'stuck') {
+    child.nodeChildProcess.stdout?.destroy();
+    child.nodeChildProcess.stderr?.destroy();
+    child.nodeChildProcess.unref();
+    return { kind: 'timed-out', afterMs: request.timeoutMs };
+  }
   const stdout = typeof result.stdout === 'string' ? result.stdout : '';
   const stderr = typeof result.stderr === 'string' ? result.stderr : '';
   if (result.timedOut) return { kind: 'timed-out', afterMs: request.timeoutMs };

@@ -14,7 +14,7 @@ describe('what launchd does not tell', () => {
     expect(story.heard).toEqual(['05:10 told']);
     story.at('2:00:10', world.serving());
     story.hold('2:00:15', '2:10:00', seen);
-    expect(story.heard).toEqual(['05:10 told', '2:05:15 told']);
+    expect(story.heard).toEqual(['05:10 told', '2:00:10 told', '2:05:15 told']);
     expect(story.deeds).toEqual([]);
   });
 

@@ -165,10 +165,13 @@ test('the lock of a running gateway is found and read by the paths we derive', a
   );
   const expected = { pid: gateway.pid, port: gateway.port, stateDir, configPath };
   for (const path of files.lockFiles.slice(0, 2)) {
-    expect(readLock([path])).toMatchObject({ kind: 'ok', lock: { path, ...expected } });
+    expect(readLock([path], process.getuid?.() ?? 0)).toMatchObject({
+      kind: 'ok',
+      lock: { path, ...expected },
+    });
   }
   gateway.child.kill('SIGTERM');
   await gateway.exited;
-  expect(readLock(files.lockFiles)).toEqual({ kind: 'none' });
+  expect(readLock(files.lockFiles, process.getuid?.() ?? 0)).toEqual({ kind: 'none' });
   await gateway.cleanUp();
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { covers, judgeListener, type ListenerQuestion } from '../../src/probes/listener.ts';
+import { parseNetstat } from '../../src/system/listener-text.ts';
 
 const listener = (pid: number | null, address = '127.0.0.1:18789', uid: number | null = 501) => ({
   pid,
@@ -69,5 +70,26 @@ describe('who listens', () => {
   it('is ours on one address even if a stranger holds another one', async () => {
     const asked = question([listener(55, '[::1]:18789'), listener(100)]);
     expect(await judgeListener(asked)).toMatchObject({ kind: 'ours', pid: 100 });
+  });
+
+  it('is a stranger who holds the exact address in front of our listener of all addresses', async () => {
+    const asked = question([listener(100, '*:18789'), listener(55, '127.0.0.1:18789')]);
+    expect(await judgeListener(asked)).toMatchObject({ kind: 'foreign', pid: 55 });
+  });
+
+  it('is no orphan of ours when nobody says whose process it is', async () => {
+    const asked = question([listener(77, '127.0.0.1:18789', null)], { servicePid: null, lockPid: 77 });
+    expect(await judgeListener(asked)).toMatchObject({ kind: 'foreign', pid: 77 });
+  });
+
+  it("is found in what macOS's netstat tells of another user's program", async () => {
+    const text = [
+      'Active Internet connections (including servers)',
+      'Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)     rhiwat shiwat    pid   epid  state options',
+      'tcp4       0      0  127.0.0.1.18789        *.*                    LISTEN      131072 131072   1234      0 00100 00000006',
+    ].join('\n');
+    const listeners = parseNetstat(text, 18_789) ?? [];
+    const found = { kind: 'ok' as const, listeners };
+    expect(await judgeListener(question([], { found }))).toMatchObject({ kind: 'foreign', pid: 1234 });
   });
 });

@@ -54,31 +54,31 @@ describe('netstat output', () => {
       'classic macOS',
       classicHeader,
       'tcp4       0      0  127.0.0.1.18789        *.*                    LISTEN      131072 131072   1234      0 00180 00000006 000000',
-      { pid: 1234, command: '', address: '127.0.0.1.18789' },
+      { pid: 1234, command: '', address: '127.0.0.1:18789' },
     ],
     [
       'macOS with byte counts',
       middleHeader,
       'tcp6       0      0  ::1.18789              *.*                    LISTEN                 0            0  131072  131072   1234      0  00180 00000006',
-      { pid: 1234, command: '', address: '::1.18789' },
+      { pid: 1234, command: '', address: '::1:18789' },
     ],
     [
       'macOS 26',
       newHeader,
       'tcp46      0      0  *.18789                *.*                    LISTEN                 0            0  131072  131072             node:1234   00180 00000006',
-      { pid: 1234, command: 'node', address: '*.18789' },
+      { pid: 1234, command: 'node', address: '*:18789' },
     ],
     [
       'macOS 26 and a name with spaces',
       newHeader,
       'tcp4       0      0  127.0.0.1.18789        *.*                    LISTEN                 0            0  131072  131072  Google Chrome He:88   00180 00000006',
-      { pid: 88, command: 'Google Chrome He', address: '127.0.0.1.18789' },
+      { pid: 88, command: 'Google Chrome He', address: '127.0.0.1:18789' },
     ],
     [
       'macOS and a socket without a process',
       classicHeader,
       'tcp4       0      0  127.0.0.1.18789        *.*                    LISTEN      131072 131072      0      0 00180 00000006 000000',
-      { pid: null, command: '', address: '127.0.0.1.18789' },
+      { pid: null, command: '', address: '127.0.0.1:18789' },
     ],
   ])('of %s is read by its header', (_name, header, line, expected) => {
     const text = `Active Internet connections (including servers)\n${header}\n${line}\n`;

@@ -19,8 +19,9 @@ export async function kickstart(door: Door, label: string, kill: boolean): Promi
     if (result.kind !== 'exited' || (result.code !== 36 && result.code !== 37)) {
       return door.failed('kickstart', label, result);
     }
-    // With `kill` a running job is the old one that was to be ended, so seeing it run proves nothing.
-    if (!kill && (await door.read(label)).kind === 'running') return { kind: 'done' };
+    // launchd is ending or starting it for somebody else: a second `-k` would hit a process nobody judged.
+    if (kill) return door.failed('kickstart', label, result);
+    if ((await door.read(label)).kind === 'running') return { kind: 'done' };
     if (door.clock.elapsed() - startedAt >= throttleMs) return door.failed('kickstart', label, result);
     await door.clock.sleep(retryEveryMs);
   }

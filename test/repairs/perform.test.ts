@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest';
+import type { ServiceOutcome, ServiceState } from '../../src/core/service.ts';
+import type { Action, ActionStep } from '../../src/core/state.ts';
+import { type Clock, instant, millis } from '../../src/core/time.ts';
+import { type Hands, perform } from '../../src/repairs/perform.ts';
+import type { Processes } from '../../src/system/process.ts';
+import type { ServiceManager } from '../../src/system/service-manager.ts';
+
+/** Hands over a small world; every change they make is written down in order. */
+interface World {
+  states: ServiceState[];
+  kickstarts: ServiceOutcome[];
+  alive: boolean[];
+  identity?: 'same' | 'other';
+  aborted?: boolean;
+}
+
+const done: ServiceOutcome = { kind: 'done' };
+const failed: ServiceOutcome = { kind: 'failed', code: 1, because: 'launchctl said no' };
+const running = (pid: number): ServiceState => ({ kind: 'running', pid, runs: 1, lastExit: null });
+const expected = { pid: 10, startedAt: instant(1_000) };
+
+function hands(world: World): { hands: Hands; deeds: string[] } {
+  const deeds: string[] = [];
+  const shift = <T>(list: T[], last: T): T => (list.length > 1 ? (list.shift() ?? last) : (list[0] ?? last));
+  let elapsed = 0;
+  const clock: Clock = {
+    now: () => instant(elapsed),
+    elapsed: () => millis(elapsed),
+    sleep: async (length) => {
+      elapsed += length;
+    },
+  };
+  const change =
+    (name: string, outcome: () => ServiceOutcome) =>
+    async (label: string, detail?: unknown): Promise<ServiceOutcome> => {
+      deeds.push(`${name} ${label}${detail === undefined ? '' : ` ${JSON.stringify(detail)}`}`);
+      return outcome();
+    };
+  const manager: ServiceManager = {
+    kind: 'launchd',
+    read: async () => shift(world.states, { kind: 'not-loaded' }),
+    readDisabled: async () => 'enabled',
+    labels: async () => [],
+    enable: change('enable', () => done),
+    bootstrap: change('bootstrap', () => done),
+    bootout: change('bootout', () => done),
+    kickstart: change('kickstart', () => shift(world.kickstarts, done)),
+  };
+  const processes = {
+    isAlive: async () => {
+      if (world.identity === 'other') return 'dead' as const;
+      return shift(world.alive, false) ? ('alive' as const) : ('dead' as const);
+    },
+    signalProven: async (identity: { pid: number }, signal: string) => {
+      deeds.push(`${signal} ${identity.pid}`);
+      return { kind: 'sent' as const };
+    },
+  } as unknown as Processes;
+  const controller = new AbortController();
+  if (world.aborted === true) controller.abort();
+  return {
+    deeds,
+    hands: {
+      manager,
+      processes,
+      clock,
+      uid: 501,
+      plist: '/plist',
+      exitWaitMs: 5_000,
+      signal: controller.signal,
+    },
+  };
+}
+
+const action = (step: ActionStep): Action => ({
+  id: 'A1',
+  incident: 'I1',
+  rung: 'L1',
+  step,
+  because: 'test',
+  deadlineAt: instant(120_000),
+});
+const restart = action({ kind: 'restart', label: 'gw', expected });
+
+describe('a restart', () => {
+  it('asks launchd once and leaves the signals to it', async () => {
+    const { hands: with_, deeds } = hands({
+      states: [running(10)],
+      kickstarts: [done],
+      alive: [true, false],
+    });
+    expect((await perform(restart, with_)).kind).toBe('done');
+    expect(deeds).toEqual(['kickstart gw {"kill":true}']);
+  });
+
+  it('is refused when the job runs as another process by now', async () => {
+    const { hands: with_, deeds } = hands({ states: [running(11)], kickstarts: [done], alive: [true] });
+    expect((await perform(restart, with_)).kind).toBe('refused');
+    expect(deeds).toEqual([]);
+  });
+
+  it('is refused when the pid was given to another process', async () => {
+    const world: World = { states: [running(10)], kickstarts: [done], alive: [true], identity: 'other' };
+    const { hands: with_, deeds } = hands(world);
+    expect((await perform(restart, with_)).kind).toBe('refused');
+    expect(deeds).toEqual([]);
+  });
+
+  it('kills exactly the judged process when launchd was asked and its time-out did not end it', async () => {
+    const { hands: with_, deeds } = hands({ states: [running(10)], kickstarts: [done, done], alive: [true] });
+    expect((await perform(restart, with_)).kind).toBe('done');
+    expect(deeds).toEqual(['kickstart gw {"kill":true}', 'SIGKILL 10', 'kickstart gw {"kill":false}']);
+  });
+
+  it('kills nothing when launchd never took the request', async () => {
+    const { hands: with_, deeds } = hands({ states: [running(10)], kickstarts: [failed], alive: [true] });
+    const outcome = await perform(restart, with_);
+    expect(outcome.kind).toBe('failed');
+    expect(outcome.because).toContain('nothing was killed');
+    expect(deeds).toEqual(['kickstart gw {"kill":true}']);
+  });
+
+  it('goes on when the request failed but launchd is ending that very process', async () => {
+    const states: ServiceState[] = [running(10), { kind: 'stopping', pid: 10 }];
+    const { hands: with_, deeds } = hands({ states, kickstarts: [failed, done], alive: [true] });
+    expect((await perform(restart, with_)).kind).toBe('done');
+    expect(deeds).toContain('SIGKILL 10');
+  });
+
+  it('changes nothing once its deadline has passed', async () => {
+    const world: World = { states: [running(10)], kickstarts: [done], alive: [true], aborted: true };
+    const { hands: with_, deeds } = hands(world);
+    expect((await perform(restart, with_)).kind).toBe('failed');
+    expect(deeds).toEqual([]);
+  });
+});
+
+describe('the other actions', () => {
+  it('start a job that is held back, and only then', async () => {
+    const pended: ServiceState = { kind: 'pended', reason: 'speculative', runs: 0 };
+    const held = hands({ states: [pended], kickstarts: [done], alive: [] });
+    expect((await perform(action({ kind: 'start', label: 'gw' }), held.hands)).kind).toBe('done');
+    expect(held.deeds).toEqual(['kickstart gw {"kill":false}']);
+    const alive = hands({ states: [running(10)], kickstarts: [done], alive: [] });
+    expect((await perform(action({ kind: 'start', label: 'gw' }), alive.hands)).kind).toBe('refused');
+    expect(alive.deeds).toEqual([]);
+  });
+
+  it('load a lost job and start it, without enabling what somebody disabled', async () => {
+    const lost = hands({ states: [{ kind: 'not-loaded' }], kickstarts: [done], alive: [] });
+    expect((await perform(action({ kind: 'reload', label: 'gw' }), lost.hands)).kind).toBe('done');
+    expect(lost.deeds).toEqual(['bootstrap gw "/plist"', 'kickstart gw {"kill":false}']);
+  });
+
+  it('enable a parked job first', async () => {
+    const parked = hands({ states: [{ kind: 'not-loaded' }], kickstarts: [done], alive: [] });
+    expect((await perform(action({ kind: 'unpark', label: 'gw' }), parked.hands)).kind).toBe('done');
+    expect(parked.deeds).toEqual(['enable gw', 'bootstrap gw "/plist"', 'kickstart gw {"kill":false}']);
+  });
+
+  it('are refused when somebody loaded the job meanwhile', async () => {
+    const back = hands({ states: [running(10)], kickstarts: [done], alive: [] });
+    expect((await perform(action({ kind: 'reload', label: 'gw' }), back.hands)).kind).toBe('refused');
+    expect(back.deeds).toEqual([]);
+  });
+});
