@@ -10,6 +10,7 @@ ws.on('message', (data) => {
     const params = { minProtocol: 3, maxProtocol: 4, client, role: 'operator', scopes: [], auth: { token } };
     ws.send(JSON.stringify({ type: 'req', id: '1', method: 'connect', params }));
   }
-  if (frame.type === 'res') process.stdout.write(frame.ok ? 'held\n' : `refused ${JSON.stringify(frame.error)}\n`);
+  if (frame.type === 'res')
+    process.stdout.write(frame.ok ? 'held\n' : `refused ${JSON.stringify(frame.error)}\n`);
 });
 ws.on('close', () => process.exit(0));

@@ -66,7 +66,10 @@ const goalText = (goal: Row['goal']): string =>
   goal === null ? '' : `${goal.text}: ${goal.met ? 'met' : '**missed**'}`;
 
 /** How busy the machine is at this moment: medians of a busy machine are not those of a quiet one. */
-export const load = (): string => loadavg().map((each) => each.toFixed(1)).join(' ');
+export const load = (): string =>
+  loadavg()
+    .map((each) => each.toFixed(1))
+    .join(' ');
 
 export const machine = (): string =>
   `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${process.platform} ${process.arch}, Node ${process.versions.node}`;

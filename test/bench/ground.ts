@@ -1,5 +1,13 @@
 import {
-  chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -173,9 +181,16 @@ function counted(name: string, root: string, counts: string): string | null {
 
 const linesOf = (path: string): number => readFileSync(path, 'utf8').split('\n').length - 1;
 
+/** Until it serves and calls itself ready: just after its first answer it still refuses every login. */
 export function waitServing(ground: Ground, timeoutMs: number = bootTimeoutMs): Promise<true> {
-  return until(`the ${ground.name} to serve`, async () => ((await ground.serves()) ? true : null), {
-    timeoutMs,
-    everyMs: 100,
-  });
+  const ready = async (): Promise<boolean> => {
+    const url = `http://127.0.0.1:${ground.port}/readyz`;
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
+    return answer?.status === 200;
+  };
+  return until(
+    `the ${ground.name} to be ready`,
+    async () => ((await ground.serves()) && (await ready()) ? true : null),
+    { timeoutMs, everyMs: 100 },
+  );
 }

@@ -180,6 +180,9 @@ describe.concurrent('a guarded gateway', { timeout: 90_000 }, () => {
     const on = await stage(onTestFinished);
     const pid = on.pid();
     standing(on, { readyFailing: ['telegram'] });
+    // The practice gateway takes a fault over within a moment; only then is there something to find.
+    const readyz = `http://127.0.0.1:${on.port}/readyz`;
+    while ((await fetch(readyz)).status !== 503) await on.clock.sleep(millis(20));
     await sendRequest(on.paths.state, { kind: 'check', by: 'test' }, { clock: on.clock, timeoutMs: 20_000 });
     const status = await until(on, (now) => now.state.notes.some((note) => note.includes('telegram')));
     expect(status.state.phase.kind).toBe('healthy');
