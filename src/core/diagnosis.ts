@@ -56,7 +56,6 @@ function updating({ evidence }: Look): Diagnosis | null {
   };
 }
 
-/** The quick look right after the held connection broke: enough to open an incident, not enough to act. */
 /** The gateway's host asked it to freeze: whatever it does not answer now is meant (facts: openclaw §7.2). */
 function suspendedByHost({ evidence: { socket } }: Look): Diagnosis | null {
   if (socket.kind !== 'open' || socket.suspension === null || socket.suspension === 'accepting') return null;
@@ -67,6 +66,7 @@ function suspendedByHost({ evidence: { socket } }: Look): Diagnosis | null {
   };
 }
 
+/** The quick look right after the held connection broke: enough to open an incident, not enough to act. */
 function lostSight({ evidence, state }: Look): Diagnosis | null {
   if (evidence.service.kind !== 'unread') return null;
   const { socket, healthz } = evidence;

@@ -22,7 +22,7 @@ import {
   writeConfig,
   writePlist,
 } from './home-template.ts';
-import { cachedNode, installedOpenClaw, testEnvironment } from './openclaw-cache.ts';
+import { cachedNode, copyOfOpenClaw, installedOpenClaw, testEnvironment } from './openclaw-cache.ts';
 import { checkout, gatewayLabel, newestVersion, runFolder } from './places.ts';
 import { freePort } from './ports.ts';
 import { endProcessesOfHome, until } from './processes.ts';
@@ -34,6 +34,8 @@ export interface GatewayOptions {
   readonly plist?: (rendered: LaunchAgent) => LaunchAgent;
   /** False leaves the job unloaded. */
   readonly start?: boolean;
+  /** A copy of the package of its own (see `copyOfOpenClaw`), for scenarios that damage it while it serves. */
+  readonly ownPackage?: boolean;
 }
 
 export type GatewayHome = Awaited<ReturnType<typeof bootGateway>>;
@@ -48,8 +50,9 @@ const commandTimeoutMs = 60_000;
  */
 export async function bootGateway(options: GatewayOptions = {}) {
   const version = options.version ?? newestVersion;
-  let prefix = await installedOpenClaw(version);
+  const shared = await installedOpenClaw(version);
   const root = mkdtempSync(join(runFolder(), 's-'));
+  let prefix = options.ownPackage === true ? await copyOfOpenClaw(version, join(root, 'prefix')) : shared;
   const home = join(root, 'home');
   const port = await freePort();
   await copyWarmedHome(version, home, port);
@@ -66,7 +69,8 @@ export async function bootGateway(options: GatewayOptions = {}) {
     support.fakeMac,
     `--inspect-port=127.0.0.1:${inspectPort}`,
   ]);
-  writePlist(plist, options.plist?.(rendered) ?? rendered);
+  const ours = { ...rendered, ProgramArguments: rendered.ProgramArguments.map(inPrefix(shared, prefix)) };
+  writePlist(plist, options.plist?.(ours) ?? ours);
   mkdirSync(join(home, 'Library', 'Logs', 'openclaw'), { recursive: true, mode: 0o700 });
 
   const domain = `gui/${process.getuid?.() ?? 0}`;
@@ -83,6 +87,8 @@ export async function bootGateway(options: GatewayOptions = {}) {
   };
 
   const url = `http://127.0.0.1:${port}`;
+  const runs = async (): Promise<number> =>
+    Number(/^\truns = (\d+)$/m.exec((await launchctl('print', target)).stdout)?.[1] ?? Number.NaN);
   const serves = async (): Promise<boolean> => {
     const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
     const body = await answer?.text().catch(() => null);
@@ -110,13 +116,14 @@ export async function bootGateway(options: GatewayOptions = {}) {
     launchd,
     launchctl,
     pid,
+    /** How many processes this load of the job has had. */
+    runs,
     serves,
 
     /** Moves the plist to another copy of this version (see `copyOfOpenClaw`), for scenarios that damage the package. */
     usePrefix(copy: string): void {
       const now = readPlist(plist);
-      const moved = now.ProgramArguments.map((word) => word.replace(prefix, copy));
-      writePlist(plist, { ...now, ProgramArguments: moved });
+      writePlist(plist, { ...now, ProgramArguments: now.ProgramArguments.map(inPrefix(prefix, copy)) });
       prefix = copy;
     },
 
@@ -203,5 +210,10 @@ function preloaded(plist: LaunchAgent, options: readonly string[]): LaunchAgent 
   if (node < 0) throw new Error(`no node in ProgramArguments: ${words.join(' ')}`);
   return { ...plist, ProgramArguments: words.toSpliced(node + 1, 0, ...options) };
 }
+
+const inPrefix =
+  (from: string, to: string) =>
+  (word: string): string =>
+    word.replace(from, to);
 
 const readIfThere = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');

@@ -82,9 +82,18 @@ export async function warmedHome(version: string): Promise<string> {
   }
   const facts: TemplateFacts = { home, port };
   writeFileSync(join(partial, 'facts.json'), JSON.stringify(facts));
-  rmSync(template, { recursive: true, force: true });
-  renameSync(partial, template);
+  keepFirst(partial, template);
   return template;
+}
+
+/** Another run may have made the same home meanwhile, and its scenarios may be copying it: then ours is the spare one. */
+function keepFirst(partial: string, template: string): void {
+  try {
+    renameSync(partial, template);
+  } catch (error) {
+    if (!existsSync(join(template, 'facts.json'))) throw error;
+    rmSync(partial, { recursive: true, force: true });
+  }
 }
 
 async function bootOnce(boot: PlainBoot): Promise<void> {

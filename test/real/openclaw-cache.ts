@@ -81,8 +81,13 @@ export async function installedOpenClaw(version: string): Promise<string> {
     },
   );
   if (!isInstalled(partial)) throw new Error(`npm reported success but ${partial} has no OpenClaw in it`);
-  rmSync(prefix, { recursive: true, force: true });
-  renameSync(partial, prefix);
+  try {
+    renameSync(partial, prefix);
+  } catch (error) {
+    // Another run installed it meanwhile and may be running from it: then ours is the spare one.
+    if (!isInstalled(prefix)) throw error;
+    rmSync(partial, { recursive: true, force: true });
+  }
   return prefix;
 }
 

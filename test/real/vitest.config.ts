@@ -1,14 +1,26 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import CountingReporter from './counting-reporter.ts';
 
-// One scenario after the other: each runs a gateway of 700 MB, and times are part of what is checked.
+/** The file with the boot of 240 s first: started last, it would be waited for with a worker idle. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLongest = (file: TestSpecification) => Number(file.moduleId.includes('slow-boot'));
+    return (await super.sort(files)).toSorted((a, b) => isLongest(b) - isLongest(a));
+  }
+}
+
+// Two files at a time, and in each one scenario after the other: a scenario mostly waits, and its gateway takes 700 MB.
 export default defineConfig({
   root: join(import.meta.dirname, '../..'),
   test: {
     include: ['test/real/**/*.real.ts'],
-    fileParallelism: false,
-    maxWorkers: 1,
+    fileParallelism: true,
+    maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
+    // What a scenario prints when it fails goes straight out: the reporter below prints results only.
+    disableConsoleIntercept: true,
     // A scenario boots a gateway (12 s, more on a busy machine) and watches minutes of policy time.
     testTimeout: 300_000,
     hookTimeout: 120_000,

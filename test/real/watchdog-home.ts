@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandResult, runCommand } from './commands.ts';
 import type { GatewayHome } from './gateway-home.ts';
@@ -40,6 +40,7 @@ export async function installWatchdog(gateway: GatewayHome, ...options: readonly
   const data = join(gateway.home, 'Library', 'Application Support', 'openclaw-immune');
   const logs = join(gateway.home, 'Library', 'Logs', 'openclaw-immune');
   const state = join(data, 'state');
+  const configPath = join(data, 'config.json5');
 
   const install = (...args: readonly string[]): Promise<CommandResult> =>
     runCommand('/bin/sh', [join(checkout, 'install.sh'), ...args], {
@@ -78,7 +79,7 @@ export async function installWatchdog(gateway: GatewayHome, ...options: readonly
     data,
     logs,
     state,
-    configPath: join(data, 'config.json5'),
+    configPath,
     installed,
     install,
     immune,
@@ -100,7 +101,24 @@ export async function installWatchdog(gateway: GatewayHome, ...options: readonly
       return JSON.parse(told.stdout) as StatusFile;
     },
 
-    alert: (): string => readIfThere(join(state, 'ALERT.md')),
+    /** Edits the settings as a person would, and waits until the running daemon goes by them. */
+    async setPolicy(policy: Readonly<Record<string, string>>): Promise<void> {
+      const before = readFileSync(configPath, 'utf8');
+      const lines = Object.entries(policy).map(([key, value]) => `    ${key}: '${value}',\n`);
+      const after = before.replace(/^ {2}policy: \{\n/m, (opening) => opening + lines.join(''));
+      writeFileSync(configPath, after);
+      await until(
+        'the daemon to take the policy',
+        () => {
+          const shortened = (readStatus()?.['shortened'] ?? []) as readonly string[];
+          const taken = Object.keys(policy).every((key) => shortened.some((s) => s.startsWith(`${key}=`)));
+          return taken ? true : null;
+        },
+        { timeoutMs: 60_000 },
+      );
+    },
+
+    alert: (): string => readIfThere(join(data, 'ALERT.md')),
     log: (): string => readIfThere(join(logs, 'watchdog.log')),
 
     /** The first journal line, from `afterSeq` on, that `wanted` accepts. */
