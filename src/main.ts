@@ -3,7 +3,7 @@ import { homedir, userInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
 import type { Context } from './cli/context.ts';
 import { exitCodes } from './cli/exit-codes.ts';
-import type { InstallerDeps } from './cli/install-context.ts';
+import type { InstallerDeps } from './cli/install/context.ts';
 import { type Command, parseCommand } from './cli/parse.ts';
 import { type Layout, type Paths, resolvePaths } from './config/paths.ts';
 import { UserError } from './core/errors.ts';
@@ -50,7 +50,7 @@ async function perform(command: Command): Promise<number> {
       return exitCodes.ok;
     }
     case 'status':
-      return (await import('./cli/status.ts')).runStatus(command, await makeContext(command.watch));
+      return (await import('./cli/status/status.ts')).runStatus(command, await makeContext(command.watch));
     case 'logs':
       return (await import('./cli/logs.ts')).runLogs(command, await makeContext(command.follow));
     case 'pause':
@@ -74,9 +74,9 @@ async function perform(command: Command): Promise<number> {
     case 'job':
       return (await import('./cli/job.ts')).runJobCommand(command.job, await makeContext(false));
     case 'install':
-      return (await import('./cli/install.ts')).runInstall(command, await installerDeps());
+      return (await import('./cli/install/install.ts')).runInstall(command, await installerDeps());
     case 'uninstall':
-      return (await import('./cli/uninstall.ts')).runUninstall(command, await installerDeps());
+      return (await import('./cli/install/uninstall.ts')).runUninstall(command, await installerDeps());
     default:
       return command satisfies never;
   }
@@ -132,7 +132,7 @@ function accountHome(): string | null {
 async function findPlace(): Promise<{ readonly paths: Paths; readonly layout: Layout }> {
   // $HOME may be missing or nonsense (an empty environment); the account's own home is always known.
   const home = isAbsolute(homedir()) ? homedir() : (accountHome() ?? '/');
-  const { findOnPath } = await import('./cli/install-tools.ts');
+  const { findOnPath } = await import('./cli/install/tools.ts');
   const hasLaunchd =
     process.platform === 'darwin' || (await findOnPath('launchctl', process.env['PATH'])) !== null;
   const layout = hasLaunchd ? 'macos' : 'xdg';

@@ -3,7 +3,7 @@ import { type Answer, type Request, sendRequest } from '../daemon/commands.ts';
 import { readStatus } from '../daemon/status-file.ts';
 import { errorCode } from '../system/file-failure.ts';
 import type { Context } from './context.ts';
-import { labelOf } from './install-names.ts';
+import { labelOf } from './install/names.ts';
 
 /** Whether the kernel has such a process; one that belongs to somebody else exists too. */
 export function processExists(pid: number): boolean {

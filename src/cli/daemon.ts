@@ -9,7 +9,7 @@ import { acquireLease } from '../system/lease.ts';
 import { run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
 import type { Context } from './context.ts';
-import { labelOf } from './install-names.ts';
+import { labelOf } from './install/names.ts';
 import { prepareStandalone } from './standalone.ts';
 import { installedPackage, launchdOf, openWorkshop, type Workshop } from './workshop.ts';
 

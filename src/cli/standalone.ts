@@ -16,7 +16,7 @@ import {
 import { buildPlist, parsePlist } from '../system/launchd/plist.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
-import { findTools } from './install-tools.ts';
+import { findTools } from './install/tools.ts';
 
 /**
  * Without launchd nobody installs anything: the first `immune daemon --foreground` finds the gateway, writes the

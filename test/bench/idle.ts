@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { commandOf } from '../../src/cli/install-names.ts';
+import { commandOf } from '../../src/cli/install/names.ts';
 import { atMost, digits, row, type Section, show, spreadOf } from './figures.ts';
 import type { Ground } from './ground.ts';
 import { type CpuTime, cpuOf, type Memory, memoryOf, statCpuMs } from './proc.ts';

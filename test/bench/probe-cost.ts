@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { commandOf } from '../../src/cli/install-names.ts';
+import { commandOf } from '../../src/cli/install/names.ts';
 import { findTool } from '../demo/tools.ts';
 import { digits, type Row, row, type Section, type Spread, show, spreadOf } from './figures.ts';
 import { type Ground, label } from './ground.ts';

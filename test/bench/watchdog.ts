@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { commandOf } from '../../src/cli/install-names.ts';
+import { commandOf } from '../../src/cli/install/names.ts';
 import type { JournalLine } from '../../src/daemon/journal.ts';
 import type { StatusFile } from '../../src/daemon/status-file.ts';
 import { until } from '../real/processes.ts';

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runInstall } from '../../src/cli/install.ts';
+import { runInstall } from '../../src/cli/install/install.ts';
 import {
   alive,
   changes,

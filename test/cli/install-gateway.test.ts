@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runInstall } from '../../src/cli/install.ts';
+import { runInstall } from '../../src/cli/install/install.ts';
 import { parseSettings } from '../../src/config/settings.ts';
 import { buildPlist } from '../../src/system/launchd/plist.ts';
 import { createWorld, type World } from './install-world.ts';

@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chooseHome } from '../../src/cli/install-home.ts';
-import { findOnPath, findTools, missingTools, withoutGitStandIn } from '../../src/cli/install-tools.ts';
+import { chooseHome } from '../../src/cli/install/home.ts';
+import { findOnPath, findTools, missingTools, withoutGitStandIn } from '../../src/cli/install/tools.ts';
 import { run } from '../../src/system/run.ts';
 
 let root: string;

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parse } from 'plist';
 import { describe, expect, it } from 'vitest';
-import { quoteForShell, renderLauncher } from '../../src/cli/install-launchers.ts';
-import { allJobs, definitionOf, labelOf } from '../../src/cli/install-names.ts';
-import { sourceOf } from '../../src/cli/install-target.ts';
+import { quoteForShell, renderLauncher } from '../../src/cli/install/launchers.ts';
+import { allJobs, definitionOf, labelOf } from '../../src/cli/install/names.ts';
+import { sourceOf } from '../../src/cli/install/target.ts';
 import { buildPlist, parsePlist } from '../../src/system/launchd/plist.ts';
 import { checkPlistKeys } from '../../src/system/launchd/plist-keys.ts';
 

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { InstallerDeps } from '../../src/cli/install-context.ts';
+import type { InstallerDeps } from '../../src/cli/install/context.ts';
 import { type Paths, resolvePaths } from '../../src/config/paths.ts';
 import type { UserError } from '../../src/core/errors.ts';
 import type { Clock } from '../../src/core/time.ts';

@@ -1,4 +1,4 @@
-import type { StatusFacts } from '../../src/cli/status-view.ts';
+import type { StatusFacts } from '../../src/cli/status/view.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { type Incident, initialState, type State } from '../../src/core/state.ts';
 import { instant, type Millis, minutes, plus, seconds } from '../../src/core/time.ts';

@@ -1,10 +1,10 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { renderStatus } from '../../src/cli/render-status.ts';
-import { runStatus } from '../../src/cli/status.ts';
-import { gatherStatus } from '../../src/cli/status-gather.ts';
-import { watchdogOf } from '../../src/cli/status-view.ts';
+import { gatherStatus } from '../../src/cli/status/gather.ts';
+import { renderStatus } from '../../src/cli/status/render.ts';
+import { runStatus } from '../../src/cli/status/status.ts';
+import { watchdogOf } from '../../src/cli/status/view.ts';
 import { instant } from '../../src/core/time.ts';
 import { writeStatus } from '../../src/daemon/status-file.ts';
 import { type TestContext, testContext } from './command-context.ts';

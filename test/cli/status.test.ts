@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { renderStatus, renderStatusLine, statusKey } from '../../src/cli/render-status.ts';
-import { statusJson } from '../../src/cli/status-json.ts';
-import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from '../../src/cli/status-view.ts';
+import { statusJson } from '../../src/cli/status/json.ts';
+import { renderStatus, renderStatusLine, statusKey } from '../../src/cli/status/render.ts';
+import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from '../../src/cli/status/view.ts';
 import { styleFor } from '../../src/cli/style.ts';
 import type { ServiceState } from '../../src/core/service.ts';
 import type { Cause, State } from '../../src/core/state.ts';

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { runInstall } from '../../src/cli/install.ts';
-import { runUninstall } from '../../src/cli/uninstall.ts';
+import { runInstall } from '../../src/cli/install/install.ts';
+import { runUninstall } from '../../src/cli/install/uninstall.ts';
 import { buildPlist } from '../../src/system/launchd/plist.ts';
 import { changes, createWorld, statusPid, tree, type World } from './install-world.ts';
 

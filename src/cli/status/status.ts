@@ -1,11 +1,11 @@
-import { seconds } from '../core/time.ts';
-import type { Context } from './context.ts';
-import { interrupted } from './exit-codes.ts';
-import { renderStatus, renderStatusLine, statusKey } from './render-status.ts';
-import { gatherStatus } from './status-gather.ts';
-import { statusJson } from './status-json.ts';
-import { statusExitCode } from './status-view.ts';
-import { styleFor } from './style.ts';
+import { seconds } from '../../core/time.ts';
+import type { Context } from '../context.ts';
+import { interrupted } from '../exit-codes.ts';
+import { styleFor } from '../style.ts';
+import { gatherStatus } from './gather.ts';
+import { statusJson } from './json.ts';
+import { renderStatus, renderStatusLine, statusKey } from './render.ts';
+import { statusExitCode } from './view.ts';
 
 const watchEveryMs = seconds(1);
 /** To the top left, and from there to the end: a redraw without flicker. */

@@ -1,10 +1,10 @@
 import { constants, promises as files } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
-import { millis } from '../core/time.ts';
-import { readIfExists, syncDirectory, writeDurable } from '../system/durable-file.ts';
-import { errorCode, fileFailure } from '../system/file-failure.ts';
-import type { Run, RunResult } from '../system/run.ts';
-import { done, failed, type Step, type StepOutcome, stagedFile, type Undo } from './install-steps.ts';
+import { millis } from '../../core/time.ts';
+import { readIfExists, syncDirectory, writeDurable } from '../../system/durable-file.ts';
+import { errorCode, fileFailure } from '../../system/file-failure.ts';
+import type { Run, RunResult } from '../../system/run.ts';
+import { done, failed, type Step, type StepOutcome, stagedFile, type Undo } from './steps.ts';
 
 type FileStep = Extract<Step, { kind: 'directory' | 'copy' | 'write' | 'link' | 'remove' }>;
 

@@ -1,7 +1,7 @@
 import { delimiter, dirname, join } from 'node:path';
-import type { Ground } from './install-context.ts';
-import { manualTrigger } from './install-render.ts';
-import type { Target } from './install-target.ts';
+import type { Ground } from './context.ts';
+import { manualTrigger } from './render.ts';
+import type { Target } from './target.ts';
 
 /** The short summary at the end: what is there now, where to look, what to type next. */
 export function lastWords(request: {

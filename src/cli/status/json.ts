@@ -1,8 +1,8 @@
-import type { Incident } from '../core/state.ts';
-import type { Instant } from '../core/time.ts';
-import { notesOf } from './render-status.ts';
-import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from './status-view.ts';
-import { adviceOf, budgetUse } from './status-words.ts';
+import type { Incident } from '../../core/state.ts';
+import type { Instant } from '../../core/time.ts';
+import { notesOf } from './render.ts';
+import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from './view.ts';
+import { adviceOf, budgetUse } from './words.ts';
 
 const iso = (at: Instant | null | undefined): string | null =>
   at === null || at === undefined ? null : new Date(at).toISOString();

@@ -1,10 +1,10 @@
 import { basename, dirname, join } from 'node:path';
-import type { Paths } from '../config/paths.ts';
-import { UserError } from '../core/errors.ts';
-import { buildPlist, parsePlist } from '../system/launchd/plist.ts';
-import { renderLauncher } from './install-launchers.ts';
-import { allJobs, commandOf, definitionOf, type JobName, labelOf, launcherOf } from './install-names.ts';
-import { stagedFile } from './install-steps.ts';
+import type { Paths } from '../../config/paths.ts';
+import { UserError } from '../../core/errors.ts';
+import { buildPlist, parsePlist } from '../../system/launchd/plist.ts';
+import { renderLauncher } from './launchers.ts';
+import { allJobs, commandOf, definitionOf, type JobName, labelOf, launcherOf } from './names.ts';
+import { stagedFile } from './steps.ts';
 
 export interface WantedCopy {
   readonly from: string;

@@ -1,4 +1,4 @@
-import type { JobDefinition } from '../system/launchd/job.ts';
+import type { JobDefinition } from '../../system/launchd/job.ts';
 
 export type JobName = 'watchdog' | 'snapshot' | 'archive' | 'sentinel';
 

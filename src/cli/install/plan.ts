@@ -1,7 +1,7 @@
-import type { Disabled, ServiceState } from '../core/service.ts';
-import { isLoaded } from './install-load.ts';
-import type { Step } from './install-steps.ts';
-import type { Target, WantedCopy, WantedJob, WantedText } from './install-target.ts';
+import type { Disabled, ServiceState } from '../../core/service.ts';
+import { isLoaded } from './load.ts';
+import type { Step } from './steps.ts';
+import type { Target, WantedCopy, WantedJob, WantedText } from './target.ts';
 
 /** What is there now, at the places the target names. */
 export interface Observed {

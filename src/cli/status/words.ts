@@ -1,9 +1,9 @@
-import type { LastExit } from '../core/service.ts';
-import type { Incident } from '../core/state.ts';
-import { type Instant, since } from '../core/time.ts';
-import { spell, spellUntil } from '../core/words.ts';
-import { kickstartCommand } from './daemon-process.ts';
-import { doubtsItself, gatewayOf, type StatusFacts, watchdogOf } from './status-view.ts';
+import type { LastExit } from '../../core/service.ts';
+import type { Incident } from '../../core/state.ts';
+import { type Instant, since } from '../../core/time.ts';
+import { spell, spellUntil } from '../../core/words.ts';
+import { kickstartCommand } from '../daemon-process.ts';
+import { doubtsItself, gatewayOf, type StatusFacts, watchdogOf } from './view.ts';
 
 /** `2026-11-22 08:01:02`, in the reader's own time zone. */
 export function clockTime(at: Instant): string {

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
-import type { Settings } from '../config/settings.ts';
-import { renderSettings } from '../config/template.ts';
-import { UserError } from '../core/errors.ts';
-import type { Disabled, ServiceState } from '../core/service.ts';
-import { readGatewayConfig } from '../gateway/config-file.ts';
-import { type AuthDescription, type Endpoint, resolveEndpoint } from '../gateway/endpoint.ts';
-import { readGatewayEnvironment } from '../gateway/environment.ts';
-import { findInstallation, type Installation } from '../gateway/installation.ts';
-import { readText } from '../gateway/read-text.ts';
-import { parsePlist } from '../system/launchd/plist.ts';
-import type { Ground } from './install-context.ts';
+import type { Settings } from '../../config/settings.ts';
+import { renderSettings } from '../../config/template.ts';
+import { UserError } from '../../core/errors.ts';
+import type { Disabled, ServiceState } from '../../core/service.ts';
+import { readGatewayConfig } from '../../gateway/config-file.ts';
+import { type AuthDescription, type Endpoint, resolveEndpoint } from '../../gateway/endpoint.ts';
+import { readGatewayEnvironment } from '../../gateway/environment.ts';
+import { findInstallation, type Installation } from '../../gateway/installation.ts';
+import { readText } from '../../gateway/read-text.ts';
+import { parsePlist } from '../../system/launchd/plist.ts';
+import type { Ground } from './context.ts';
 
 /** The gateway as it was found; down, damaged or missing is told and never a reason not to install. */
 export interface GatewayReport {

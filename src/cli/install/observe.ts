@@ -1,9 +1,9 @@
 import { promises as files } from 'node:fs';
-import { readIfExists } from '../system/durable-file.ts';
-import { errorCode } from '../system/file-failure.ts';
-import type { ServiceManager } from '../system/service-manager.ts';
-import type { Observed } from './install-plan.ts';
-import type { Target, WantedCopy } from './install-target.ts';
+import { readIfExists } from '../../system/durable-file.ts';
+import { errorCode } from '../../system/file-failure.ts';
+import type { ServiceManager } from '../../system/service-manager.ts';
+import type { Observed } from './plan.ts';
+import type { Target, WantedCopy } from './target.ts';
 
 /** Our text files are a few kilobytes. */
 const longestTextBytes = 1_048_576;

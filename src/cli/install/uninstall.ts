@@ -1,12 +1,12 @@
 import { lstat } from 'node:fs/promises';
-import { UserError } from '../core/errors.ts';
-import { type InstallerDeps, standGround } from './install-context.ts';
-import { isLoaded } from './install-load.ts';
-import { allJobs, labelOf } from './install-names.ts';
-import { observeLink } from './install-observe.ts';
-import { performAll } from './install-perform.ts';
-import { renderPlan, renderProgress } from './install-render.ts';
-import { immuneLink } from './install-target.ts';
+import { UserError } from '../../core/errors.ts';
+import { type InstallerDeps, standGround } from './context.ts';
+import { isLoaded } from './load.ts';
+import { allJobs, labelOf } from './names.ts';
+import { observeLink } from './observe.ts';
+import { performAll } from './perform.ts';
+import { renderPlan, renderProgress } from './render.ts';
+import { immuneLink } from './target.ts';
 import { kept, notPurged, planUninstall, removable } from './uninstall-plan.ts';
 
 /** `immune uninstall`. Answers the exit code; refusals are UserErrors. */

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
-import type { ServiceOutcome, ServiceState } from '../core/service.ts';
-import { type Clock, type Millis, millis, seconds } from '../core/time.ts';
-import { readIfExists } from '../system/durable-file.ts';
-import type { ServiceManager } from '../system/service-manager.ts';
-import { done, failed, type Step, type StepOutcome, type Undo } from './install-steps.ts';
+import type { ServiceOutcome, ServiceState } from '../../core/service.ts';
+import { type Clock, type Millis, millis, seconds } from '../../core/time.ts';
+import { readIfExists } from '../../system/durable-file.ts';
+import type { ServiceManager } from '../../system/service-manager.ts';
+import { done, failed, type Step, type StepOutcome, type Undo } from './steps.ts';
 
 type ServiceStep = Extract<Step, { kind: 'unload' | 'load' | 'confirm' | 'enable' }>;
 

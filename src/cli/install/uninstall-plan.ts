@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
-import type { Paths } from '../config/paths.ts';
-import { allJobs, labelOf } from './install-names.ts';
-import type { Step } from './install-steps.ts';
-import { plistPathOf } from './install-target.ts';
+import type { Paths } from '../../config/paths.ts';
+import { allJobs, labelOf } from './names.ts';
+import type { Step } from './steps.ts';
+import { plistPathOf } from './target.ts';
 
 export interface UninstallRequest {
   readonly paths: Paths;

@@ -1,20 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { loadSettings } from '../config/settings.ts';
-import { UserError } from '../core/errors.ts';
-import { readIfExists } from '../system/durable-file.ts';
-import { managerName } from '../system/launchd/door.ts';
-import { configFor, configNotes } from './install-config.ts';
-import { exists, type Ground, type InstallerDeps, standGround } from './install-context.ts';
-import { findGateway, renderConfig } from './install-gateway.ts';
-import { observeTarget } from './install-observe.ts';
-import { type PlanOutcome, performPlan } from './install-perform.ts';
-import { type Observed, planInstall } from './install-plan.ts';
-import { renderPlan, renderProgress } from './install-render.ts';
-import type { Step } from './install-steps.ts';
-import { lastWords } from './install-summary.ts';
-import { describeTarget, type Source, sourceOf } from './install-target.ts';
-import { missingTools } from './install-tools.ts';
+import { loadSettings } from '../../config/settings.ts';
+import { UserError } from '../../core/errors.ts';
+import { readIfExists } from '../../system/durable-file.ts';
+import { managerName } from '../../system/launchd/door.ts';
+import { configFor, configNotes } from './config.ts';
+import { exists, type Ground, type InstallerDeps, standGround } from './context.ts';
+import { findGateway, renderConfig } from './gateway.ts';
+import { observeTarget } from './observe.ts';
+import { type PlanOutcome, performPlan } from './perform.ts';
+import { type Observed, planInstall } from './plan.ts';
+import { renderPlan, renderProgress } from './render.ts';
+import type { Step } from './steps.ts';
+import { lastWords } from './summary.ts';
+import { describeTarget, type Source, sourceOf } from './target.ts';
+import { missingTools } from './tools.ts';
 
 export interface InstallOptions {
   readonly dryRun: boolean;

@@ -1,7 +1,7 @@
-import type { LoadOutcome, Settings, SettingsProblem } from '../config/settings.ts';
-import { UserError } from '../core/errors.ts';
-import { exists } from './install-context.ts';
-import type { FoundTools } from './install-tools.ts';
+import type { LoadOutcome, Settings, SettingsProblem } from '../../config/settings.ts';
+import { UserError } from '../../core/errors.ts';
+import { exists } from './context.ts';
+import type { FoundTools } from './tools.ts';
 
 export interface KnownConfig {
   /** What an existing config says; null when there is none yet. */

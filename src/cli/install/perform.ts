@@ -1,7 +1,7 @@
-import type { Run } from '../system/run.ts';
-import { performFileStep } from './install-files.ts';
-import { performServiceStep, type ServiceDoor } from './install-load.ts';
-import { failed, type Step, type StepOutcome, type Undo } from './install-steps.ts';
+import type { Run } from '../../system/run.ts';
+import { performFileStep } from './files.ts';
+import { performServiceStep, type ServiceDoor } from './load.ts';
+import { failed, type Step, type StepOutcome, type Undo } from './steps.ts';
 
 export type PlanOutcome =
   | { readonly kind: 'done' }

@@ -1,16 +1,8 @@
-import { since } from '../core/time.ts';
-import { spell } from '../core/words.ts';
-import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from './status-view.ts';
-import {
-  adviceOf,
-  budgetUse,
-  clockTime,
-  dueWords,
-  incidentWords,
-  jobWords,
-  watchdogWords,
-} from './status-words.ts';
-import { plainStyle, type Style } from './style.ts';
+import { since } from '../../core/time.ts';
+import { spell } from '../../core/words.ts';
+import { plainStyle, type Style } from '../style.ts';
+import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from './view.ts';
+import { adviceOf, budgetUse, clockTime, dueWords, incidentWords, jobWords, watchdogWords } from './words.ts';
 
 type Row = readonly [label: string, lines: readonly string[]];
 

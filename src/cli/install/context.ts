@@ -1,13 +1,13 @@
 import { access } from 'node:fs/promises';
-import { type Paths, resolvePaths } from '../config/paths.ts';
-import { UserError } from '../core/errors.ts';
-import type { ServiceOutcome } from '../core/service.ts';
-import { type Clock, seconds } from '../core/time.ts';
-import { launchdManager } from '../system/launchd/door.ts';
-import type { Run } from '../system/run.ts';
-import { chooseHome } from './install-home.ts';
-import type { ServiceDoor } from './install-load.ts';
-import { type FoundTools, findTools, withoutGitStandIn } from './install-tools.ts';
+import { type Paths, resolvePaths } from '../../config/paths.ts';
+import { UserError } from '../../core/errors.ts';
+import type { ServiceOutcome } from '../../core/service.ts';
+import { type Clock, seconds } from '../../core/time.ts';
+import { launchdManager } from '../../system/launchd/door.ts';
+import type { Run } from '../../system/run.ts';
+import { chooseHome } from './home.ts';
+import type { ServiceDoor } from './load.ts';
+import { type FoundTools, findTools, withoutGitStandIn } from './tools.ts';
 
 /** What `install` and `uninstall` need from outside; `main.ts` fills it. */
 export interface InstallerDeps {

@@ -1,10 +1,10 @@
-import { inDoubt } from '../core/decision.ts';
-import type { HealthzEvidence } from '../core/evidence.ts';
-import type { Policy } from '../core/policy.ts';
-import type { ServiceState } from '../core/service.ts';
-import type { Cause } from '../core/state.ts';
-import type { Instant } from '../core/time.ts';
-import type { StatusReading } from '../daemon/status-file.ts';
+import { inDoubt } from '../../core/decision.ts';
+import type { HealthzEvidence } from '../../core/evidence.ts';
+import type { Policy } from '../../core/policy.ts';
+import type { ServiceState } from '../../core/service.ts';
+import type { Cause } from '../../core/state.ts';
+import type { Instant } from '../../core/time.ts';
+import type { StatusReading } from '../../daemon/status-file.ts';
 
 type Unread = { readonly kind: 'unread'; readonly because: string };
 

@@ -1,5 +1,5 @@
-import { labelOf } from './install-names.ts';
-import { type Step, stagedFile } from './install-steps.ts';
+import { labelOf } from './names.ts';
+import { type Step, stagedFile } from './steps.ts';
 
 export interface LaunchctlWords {
   readonly launchctl: string;

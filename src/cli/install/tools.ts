@@ -1,6 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
-import type { Run } from '../system/run.ts';
+import type { Run } from '../../system/run.ts';
 
 /** A PATH longer than this many folders is searched no further. */
 const maxFolders = 200;
