@@ -65,7 +65,7 @@ describe.concurrent('a gateway that misbehaves is never restarted for it', { tim
   it.each<[string, HealthzEvidence['kind'], RegExp]>([
     ['wrong', 'foreign', /something other than a gateway's answer/],
     ['endless', 'foreign', /never ended its answer|longer than/],
-    ['reset', 'reset', /no longer accepts connections/],
+    ['reset', 'reset', /accepts connections and resets them/],
     ['hang', 'timeout', /gave no answer in time|answers nothing/],
   ])('when /healthz is %s: told as %s, left alone, well again afterwards', async (how, verdict, because) => {
     await guarded(async (ground) => {
