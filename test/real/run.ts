@@ -6,6 +6,7 @@ import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import installSystemTools from '../tools/system-tools.ts';
 import { formatCounts, readCounts, succeeded } from './counts.ts';
 import { warmedHome } from './home-template.ts';
 import { cachedNode, installedOpenClaw } from './openclaw-cache.ts';
@@ -18,7 +19,7 @@ import {
   runFolder,
 } from './places.ts';
 import { endProcessesOfHome } from './processes.ts';
-import { copyCheckout, installSystemTools, runAsUser, testUser } from './unprivileged.ts';
+import { copyCheckout, runAsUser, testUser } from './unprivileged.ts';
 
 /** The whole real part: more than twice what it takes on two quiet cores. */
 const runTimeoutMs = 50 * 60_000;

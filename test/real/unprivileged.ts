@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { chownSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { passedThrough } from './openclaw-cache.ts';
 import { isLivingRun, nameOfThisRun } from './processes.ts';
@@ -35,29 +35,6 @@ function readUser(): TestUser | null {
   }
   const [, , uid, gid, , home] = line.trim().split(':');
   return home === undefined || home === '' ? null : { uid: Number(uid), gid: Number(gid), home };
-}
-
-/** Tools the product and the scenarios call, and the Debian package that brings each. */
-const systemTools: readonly (readonly [string, string])[] = [
-  ['lsof', 'lsof'],
-  ['git', 'git'],
-  ['tar', 'tar'],
-  ['ps', 'procps'],
-  ['netstat', 'net-tools'],
-];
-
-/** Installs missing system tools with apt-get: only root can, and a clean container may lack some. */
-export function installSystemTools(): void {
-  const missing = systemTools.filter(
-    ([tool]) => !['/bin', '/usr/bin', '/sbin', '/usr/sbin'].some((f) => existsSync(join(f, tool))),
-  );
-  if (missing.length === 0) return;
-  const packages = missing.map(([, name]) => name);
-  console.log(`installing ${packages.join(', ')}`);
-  execFileSync('apt-get', ['update', '-q'], { stdio: 'inherit' });
-  execFileSync('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], {
-    stdio: 'inherit',
-  });
 }
 
 /** What the copy leaves behind: history nobody reads there. */
