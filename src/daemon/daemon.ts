@@ -63,8 +63,10 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
   const { journal, replay } = opened;
   const clock = steadyClock(parts.clock, replay.lastAt);
   const tell = async (now: State, notices: readonly Notice[]): Promise<void> => {
-    for (const notice of notices)
+    // An action says its own line when it begins.
+    for (const notice of notices.filter(({ kind }) => kind !== 'action')) {
       log.warn(`Notice (${notice.kind}): ${notice.text}`, { incident: notice.incident });
+    }
     const written = await writeAlertFile(paths.alertFile, now, notices);
     if (written?.kind === 'failed') log.warn(`The alert file cannot be written: ${written.because}`);
   };
