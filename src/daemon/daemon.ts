@@ -215,7 +215,7 @@ async function begin(
     log.warn(`Action ${actionId} was interrupted by the end of the watchdog; it is counted as made`);
   }
   // What was failing, and what was last seen, is from another life of the watchdog: it is looked at anew.
-  state = { ...state, failing: null, unknownSince: null, graceUntil: null };
+  state = { ...state, failing: null, unknownSince: null, graceUntil: null, runsSeen: null };
   // Said at every start until somebody resumes: the first saying may have been cut short.
   const notices: readonly Notice[] = inDoubt(state)
     ? [{ kind: 'told', at: clock.now(), incident: null, text: doubtText(state, replay) }]
