@@ -38,8 +38,13 @@ export function readiness(evidence: Evidence): Readiness {
           `served by process ${listener.pid}, which the service manager does not supervise`,
         ],
       };
-    case 'none':
     case 'elsewhere':
+      return {
+        ready: false,
+        because: "somebody answers where the gateway's process does not listen",
+        notes: [],
+      };
+    case 'none':
     case 'unread':
     case 'unknown':
       // A gateway that has said goodbye answers the connections it still has for a moment.

@@ -18,8 +18,8 @@ const settleMs = 200;
 
 /**
  * The settings a daemon runs by. A file that became wrong never stops the watchdog: it keeps the last valid settings,
- * also across its own restarts (their text is kept in the state directory by the one who `keeps`, the holder of the
- * lease), and says what is wrong.
+ * also across its own restarts (their text is kept in the state directory by the one who `keeps`, a starting daemon),
+ * and says what is wrong.
  */
 export async function openSettings(
   path: string,

@@ -68,6 +68,18 @@ describe('forbearance', () => {
     expect(story.heard[0]).toMatch(/told$/);
   });
 
+  test('somebody who answers where the process of the job does not listen is not called the gateway', () => {
+    const story = tellOfServing();
+    const answered = world.but(world.deaf(), {
+      healthz: { kind: 'live', latencyMs: 2 },
+      listener: { kind: 'elsewhere', pid: 100, addresses: ['100.64.0.7:18789'] },
+    });
+    story.hold('00:10', '10:00', answered, 10);
+    expect(story.state.cause).toBe('unknown');
+    expect(story.deeds).toEqual([]);
+    expect(story.heard).toHaveLength(1);
+  });
+
   test('a gateway that refuses /healthz while its held connection is alive is told, never restarted', () => {
     const story = tellOfServing();
     const half = world.but(world.deaf(), (at) => ({
