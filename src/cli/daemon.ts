@@ -9,6 +9,7 @@ import { acquireLease } from '../system/lease.ts';
 import { run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
 import type { Context } from './context.ts';
+import { exitCodes } from './exit-codes.ts';
 import { labelOf } from './install/names.ts';
 import { prepareStandalone } from './standalone.ts';
 import { installedPackage, launchdOf, openWorkshop, type Workshop } from './workshop.ts';
@@ -30,14 +31,14 @@ export async function runDaemonCommand(context: Context): Promise<number> {
       `a watchdog runs already: process ${lease.holder.pid} (${lease.holder.role})`,
       {
         hint: 'see "immune status"; it must end before another one can start',
-        exitCode: 5,
+        exitCode: exitCodes.busy,
       },
     );
   }
   if (lease.kind === 'failed') {
     throw new UserError('lease', `the watchdog cannot take its lease: ${lease.because}`, {
       hint: `make ${paths.state} writable for this user, then start it again`,
-      exitCode: 1,
+      exitCode: exitCodes.unhealthy,
     });
   }
   const { settings } = live.current();
@@ -69,7 +70,7 @@ export async function runDaemonCommand(context: Context): Promise<number> {
     if (end.kind === 'failed') {
       throw new UserError('daemon', `the watchdog cannot run: ${end.because}`, {
         hint: 'mend that, then start it again; "immune logs" shows the log',
-        exitCode: 1,
+        exitCode: exitCodes.unhealthy,
       });
     }
     return 0;

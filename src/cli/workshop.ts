@@ -11,6 +11,7 @@ import { createRedactor } from '../system/redact.ts';
 import { run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
 import type { Context } from './context.ts';
+import { exitCodes } from './exit-codes.ts';
 
 /** What the daemon, its jobs and a deep look share: settings, log, and the doors to the system. */
 export interface Workshop {
@@ -37,7 +38,7 @@ export async function openWorkshop(
   if (prepared.kind === 'failed') {
     throw new UserError('state-unwritable', `${name} cannot write its state: ${prepared.because}`, {
       hint: `make ${paths.data} writable for this user, then start it again`,
-      exitCode: 1,
+      exitCode: exitCodes.unhealthy,
     });
   }
   const opened = await openSettings(paths.config, { stateDir: paths.state, log, keeps });
@@ -48,7 +49,7 @@ export async function openWorkshop(
     log.error(`${name} does not start: ${text}`);
     throw new UserError('settings-invalid', text, {
       hint: `mend ${join(paths.config)}, then start it again`,
-      exitCode: 2,
+      exitCode: exitCodes.usage,
     });
   }
   const { problem } = opened.live.current();
@@ -68,7 +69,7 @@ export function launchdOf(settings: Settings, context: Context): ServiceManager 
   if (launchctl === null) {
     throw new UserError('no-launchctl', 'the settings name launchd as service manager, but no launchctl', {
       hint: `run ./install.sh again, or set serviceManager: 'embedded' in ${context.paths.config}`,
-      exitCode: 2,
+      exitCode: exitCodes.usage,
     });
   }
   return launchdManager({ launchctl, uid: context.uid, run, clock: context.clock });

@@ -160,7 +160,7 @@ describe.concurrent('a disk', { timeout: 90_000 }, () => {
         expect(code).toBe(0);
         // A start on a full disk ends with a clear line, and the next one after it works.
         const refused = await ground.daemon().ended;
-        expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('the disk is full')]);
+        expect([refused.code, refused.err]).toEqual([3, expect.stringContaining('the disk is full')]);
         rmSync(ballast);
         await healthy(ground, ground.daemon());
       } finally {
@@ -180,7 +180,7 @@ describe.concurrent('a disk', { timeout: 90_000 }, () => {
         mount.again(ground.paths.state, 'ro');
         for (const args of [['daemon', '--foreground'], ['check'], ['job', 'archive']]) {
           const { code, err } = await ground.immune(...args);
-          expect([args, code]).toEqual([args, 1]);
+          expect([args, code]).toEqual([args, 3]);
           expect(err).toContain('the file system is read-only (EROFS)');
           expect(err).toContain(`make ${ground.paths.data} writable`);
         }
