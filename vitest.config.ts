@@ -2,6 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    coverage: {
+      provider: 'v8',
+      // The core is pure, so every branch of it can be shown; a file of types alone counts for nothing.
+      include: ['src/core/**'],
+      reporter: ['text-summary'],
+      thresholds: { 100: true },
+    },
     projects: [
       {
         test: {

@@ -57,6 +57,9 @@ async function perform(command: Command): Promise<number> {
       return (await import('./cli/pause.ts')).runPause(command.forMs, await makeContext(false));
     case 'resume':
       return (await import('./cli/pause.ts')).runResume(await makeContext(false));
+    case 'repair':
+    case 'acknowledge':
+      return (await import('./cli/pause.ts')).runAsk(command.kind, await makeContext(false));
     case 'check': {
       const context = await makeContext(false);
       const { lookDeepOnce } = await import('./cli/look-deep.ts');

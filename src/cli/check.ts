@@ -1,11 +1,20 @@
 import { checkReport, renderCheck } from '../core/check-report.ts';
 import type { Evidence } from '../core/evidence.ts';
+import type { Rules } from '../core/look.ts';
+import { initialState } from '../core/state.ts';
+import { why } from '../core/why.ts';
 import type { Context } from './context.ts';
 import { askDaemon } from './daemon-process.ts';
 import { exitCodes } from './exit-codes.ts';
 
-/** A deep probe has a witness of 5 s, a health request of 10 s and a few child processes of 5 s each. */
-const answerWithinMs = 40_000;
+/** A deep probe has a witness of 5 s, a health request of 10 s and a few children and sights of 5 to 10 s each. */
+const answerWithinMs = 60_000;
+
+/** What a look from here found, and by which rules it is judged. */
+export interface Looked {
+  readonly evidence: Evidence;
+  readonly rules: Rules;
+}
 
 interface CheckResult {
   readonly by: 'watchdog' | 'command';
@@ -15,11 +24,11 @@ interface CheckResult {
 
 /** `immune check`: one deep probe now, by the daemon if it answers, else by `lookDeep`. 0 when all is well, else 3. */
 export async function runCheck(
-  options: { readonly json: boolean },
+  options: { readonly json: boolean; readonly why: boolean },
   context: Context,
-  lookDeep: () => Promise<Evidence>,
+  lookDeep: () => Promise<Looked>,
 ): Promise<number> {
-  const result = await check(context, lookDeep);
+  const result = await check(options.why, context, lookDeep);
   const text = options.json
     ? JSON.stringify({ version: 1, at: new Date(context.clock.now()).toISOString(), ...result }, null, 2)
     : [
@@ -32,11 +41,20 @@ export async function runCheck(
   return result.ok ? exitCodes.ok : exitCodes.unhealthy;
 }
 
-async function check(context: Context, lookDeep: () => Promise<Evidence>): Promise<CheckResult> {
-  const asked = await askDaemon({ kind: 'check', by: 'immune check' }, context, answerWithinMs);
+async function check(
+  chain: boolean,
+  context: Context,
+  lookDeep: () => Promise<Looked>,
+): Promise<CheckResult> {
+  const asked = await askDaemon({ kind: 'check', by: 'immune check', why: chain }, context, answerWithinMs);
   if (asked.kind === 'answer') {
     return { by: 'watchdog', ok: asked.answer.ok, lines: asked.answer.text.split('\n') };
   }
-  const report = checkReport(await lookDeep());
-  return { by: 'command', ok: report.ok, lines: renderCheck(report.lines).split('\n') };
+  const { evidence, rules } = await lookDeep();
+  const report = checkReport(evidence);
+  const lines = chain
+    ? // Nobody remembers anything here: the chain is that of a watchdog which has just started.
+      why({ evidence, state: initialState, now: context.clock.now(), rules })
+    : renderCheck(report.lines).split('\n');
+  return { by: 'command', ok: report.ok, lines };
 }

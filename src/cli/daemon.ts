@@ -56,6 +56,7 @@ export async function runDaemonCommand(context: Context): Promise<number> {
       // Which gateway is guarded stays as it was at the start: half of a change would look at one and act on another.
       sight: () => sightGateway({ ...live.current().settings, gateway: settings.gateway }, uid),
       onSecret: shop.registerSecret,
+      redact: shop.redact,
       startJob: async (job) => {
         if (service.manager.kind === 'launchd') {
           const asked = await service.manager.kickstart(labelOf(job), { kill: false });

@@ -1,11 +1,13 @@
-import type { Evidence } from '../core/evidence.ts';
 import { millis } from '../core/time.ts';
 import { sightGateway } from '../daemon/gateway-sight.ts';
 import { createEyes, type EyesParts, lookAtListener } from '../probes/eyes.ts';
 import { createGatewayLink } from '../probes/gateway-link.ts';
+import { createGroundSights } from '../probes/ground-sights.ts';
 import { observe } from '../probes/observe.ts';
 import { embeddedManager } from '../system/embedded/manager.ts';
 import { createSupervisor } from '../system/embedded/supervisor.ts';
+import { run } from '../system/run.ts';
+import type { Looked } from './check.ts';
 import type { Context } from './context.ts';
 import { launchdOf, openWorkshop } from './workshop.ts';
 
@@ -14,10 +16,11 @@ const connectWithinMs = 6_000;
 const pollMs = millis(50);
 
 /** One deep look from this process, for when no daemon answers. */
-export async function lookDeepOnce(context: Context): Promise<Evidence> {
+export async function lookDeepOnce(context: Context): Promise<Looked> {
   const shop = await openWorkshop(context, { name: 'the check', keeps: false });
   const { settings } = shop.live.current();
   const { clock, uid } = context;
+  const sight = sightGateway(settings, uid);
   const parts: EyesParts = {
     clock,
     // Without launchd the daemon starts the gateway itself: with no daemon no job is loaded, which is what this says.
@@ -31,11 +34,11 @@ export async function lookDeepOnce(context: Context): Promise<Evidence> {
     label: settings.gateway.label,
     plist: settings.gateway.plist,
     witnessMs: () => settings.policy.witnessMs,
-    files: () => sightGateway(settings, uid).files,
+    files: () => sight.files,
   };
   const link = createGatewayLink({
     clock,
-    inputs: () => sightGateway(settings, uid).inputs,
+    inputs: () => sight.inputs,
     override: { host: settings.gateway.host, port: settings.gateway.port },
     healthzTimeoutMs: settings.policy.healthzTimeoutMs,
     onEvent: () => undefined,
@@ -43,18 +46,32 @@ export async function lookDeepOnce(context: Context): Promise<Evidence> {
     listener: (endpoint) => lookAtListener(parts, endpoint),
     onSecret: shop.registerSecret,
   });
+  const ground = createGroundSights({
+    clock,
+    run,
+    processes: shop.processes,
+    uid,
+    redact: shop.redact,
+    place: () => sight.ground,
+    // There is no later look that could read the verdict.
+    wait: true,
+    validatorTimeoutMs: () => settings.policy.validatorMs,
+    onSettled: () => undefined,
+  });
   try {
     link.refresh();
     const deadline = clock.elapsed() + connectWithinMs;
     while (link.client.evidence().kind === 'connecting' && clock.elapsed() < deadline)
       await clock.sleep(pollMs);
-    return await observe(createEyes(parts, link), {
+    const evidence = await observe(createEyes(parts, link, ground.look), {
       depth: 'deep',
       gapMs: millis(0),
       previous: null,
-      knownPid: null,
     });
+    const { policy, mode, gateway } = settings;
+    return { evidence, rules: { policy, mode, label: gateway.label } };
   } finally {
+    await ground.close();
     link.close();
     shop.log.close();
   }

@@ -6,7 +6,8 @@ import { type CommandJob, jobNames, type OptionSpec, type VerbName, type VerbSpe
 
 export type Command =
   | { readonly kind: 'status'; readonly json: boolean; readonly watch: boolean }
-  | { readonly kind: 'check'; readonly json: boolean }
+  | { readonly kind: 'check'; readonly json: boolean; readonly why: boolean }
+  | { readonly kind: 'repair' | 'acknowledge' }
   /** `forMs` null: as long as the settings say. */
   | { readonly kind: 'pause'; readonly forMs: Millis | null }
   | { readonly kind: 'resume' }
@@ -75,11 +76,13 @@ function parseVerb(spec: VerbSpec & { readonly name: VerbName }, args: readonly 
     case 'status':
       return { kind: 'status', json: switches.has('json'), watch: switches.has('watch') };
     case 'check':
-      return { kind: 'check', json: switches.has('json') };
+      return { kind: 'check', json: switches.has('json'), why: switches.has('why') };
     case 'pause':
       return parsePause(argument);
     case 'resume':
-      return { kind: 'resume' };
+    case 'repair':
+    case 'acknowledge':
+      return { kind: spec.name };
     case 'logs':
       return parseLogs(values.get('lines') ?? null, switches.has('follow'));
     case 'daemon':

@@ -18,6 +18,11 @@ export async function runResume(context: Context): Promise<number> {
   return tell({ kind: 'resume', by: 'immune resume' }, context);
 }
 
+/** What a person asks of an open incident. */
+export async function runAsk(kind: 'repair' | 'acknowledge', context: Context): Promise<number> {
+  return tell({ kind, by: `immune ${kind}` }, context);
+}
+
 /** A pause nobody ends must end by itself: without a length it lasts as long as the settings say. */
 async function usualLength({ paths }: Context): Promise<Millis> {
   const loaded = await loadSettings(paths.config, readIfExists);

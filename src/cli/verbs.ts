@@ -35,7 +35,10 @@ export const verbs = [
   {
     name: 'check',
     summary: 'one deep probe now: service, listener, connection, health request',
-    options: [json],
+    options: [
+      json,
+      { name: 'why', words: 'the whole chain: evidence, causes, what would be done, and why not more' },
+    ],
     argument: null,
     more: [
       'The running watchdog makes the probe; without one it is made here.',
@@ -52,6 +55,20 @@ export const verbs = [
     ],
   },
   { name: 'resume', summary: 'end a pause now', options: [], argument: null, more: [] },
+  {
+    name: 'repair',
+    summary: 'have the watchdog try again after it gave up',
+    options: [],
+    argument: null,
+    more: ['Fresh attempts for the open incident, within the same budgets.'],
+  },
+  {
+    name: 'acknowledge',
+    summary: 'say that you know of the open incident',
+    options: [],
+    argument: null,
+    more: ['It is noted with the incident; the watchdog goes on as before.'],
+  },
   {
     name: 'logs',
     summary: 'the last lines of watchdog.log',

@@ -19,6 +19,7 @@ export interface Workshop {
   readonly log: Log;
   readonly processes: Processes;
   readonly registerSecret: (text: string) => void;
+  readonly redact: (text: string) => string;
 }
 
 /** Opens settings and log. A config that was never valid ends here, with path, key and hint, exit code 2. */
@@ -60,6 +61,7 @@ export async function openWorkshop(
     log,
     processes: createProcesses({ ps: tools.ps, run, clock }),
     registerSecret: redactor.register,
+    redact: redactor.redact,
   };
 }
 

@@ -25,6 +25,17 @@ function full(state: State, now: Instant, window: Policy['burst']): Instant | nu
   return freeing === undefined ? null : plus(freeing.at, window.windowMs);
 }
 
+/** Whether a repair that is still remembered has paid for the start that follows it. */
+export const isPaid = ({ round, spent }: State): boolean => spent.some(({ actionId }) => actionId === round);
+
+/** Nothing is being measured by the clock: the watchdog's own time may be set right by the wall's. */
+export function isUntimed(state: State, now: Instant, policy: Policy): boolean {
+  const { spent, reinstalls, rollbacks, reloads, unparks, losses, configSeen } = state;
+  const counted = [spent, reinstalls, rollbacks, reloads, unparks, losses].some((made) => made.length > 0);
+  const edited = configSeen !== null && now - configSeen.since < policy.latentTellMs;
+  return state.phase.kind === 'healthy' && state.pause === null && !counted && !edited;
+}
+
 /** Drops what no window can see any more, so that the state stays small for years. */
 export function forget(state: State, now: Instant, policy: Policy): State {
   const longest = Math.max(policy.burst.windowMs, policy.sustained.windowMs);
@@ -34,5 +45,8 @@ export function forget(state: State, now: Instant, policy: Policy): State {
     spent: state.spent.filter((entry) => keep(entry.at, longest)),
     reloads: state.reloads.filter((at) => keep(at, policy.reloadWindowMs)),
     unparks: state.unparks.filter((at) => keep(at, policy.reloadWindowMs)),
+    reinstalls: state.reinstalls.filter((at) => keep(at, policy.reinstalls.windowMs)),
+    rollbacks: state.rollbacks.filter((at) => keep(at, policy.rollbacks.windowMs)),
+    losses: state.losses.filter((at) => keep(at, policy.flap.windowMs)),
   };
 }

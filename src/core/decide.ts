@@ -1,13 +1,18 @@
-import { type Decision, decision, inDoubt, pausedText, suspend } from './decision.ts';
+import { type Decision, decision, inDoubt, pause } from './decision.ts';
 import type { Evidence } from './evidence.ts';
+import { refund, reopen, settle } from './incident.ts';
 import type { Rules } from './look.ts';
 import { respond } from './respond.ts';
-import type { ActionOutcome, State } from './state.ts';
+import { type ActionOutcome, isOpen, type Open, type State } from './state.ts';
 import type { Instant } from './time.ts';
 
 export type Command =
   | { readonly kind: 'pause'; readonly until: Instant | null; readonly because: string }
-  | { readonly kind: 'resume' };
+  | { readonly kind: 'resume' }
+  /** A person wants another try now: fresh attempts, the same budgets. */
+  | { readonly kind: 'repair' }
+  /** A person knows of the open incident. */
+  | { readonly kind: 'acknowledge' };
 
 export type Event =
   | { readonly kind: 'observed'; readonly evidence: Evidence }
@@ -27,45 +32,36 @@ export function decide(state: State, event: Event, now: Instant, rules: Rules): 
       return interrupted(state, event.actionId);
     case 'commanded':
       return commanded(state, event.command, now);
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:
       return event satisfies never;
   }
 }
 
 function finished(state: State, actionId: string, outcome: ActionOutcome): Decision {
-  if (state.phase.kind !== 'repairing' || state.phase.action.id !== actionId) return decision(state);
-  const after: State = {
+  const { phase } = state;
+  if (phase.kind !== 'repairing' || phase.action.id !== actionId || !isOpen(state)) return decision(state);
+  const after: Open = {
     ...state,
     failing: null,
     phase: { kind: outcome.kind === 'done' ? 'starting' : 'suspect' },
   };
   switch (outcome.kind) {
-    case 'done':
-      return decision({ ...after, because: `${outcome.because}; waiting for the gateway to serve` });
+    case 'done': {
+      const because = `${outcome.because}; waiting for the gateway to serve`;
+      return decision({ ...settle(after, phase.action, 'done'), because });
+    }
     case 'failed':
-      return decision({ ...after, because: `the action failed: ${outcome.because}` });
+      return decision({
+        ...settle(after, phase.action, 'failed'),
+        because: `the action failed: ${outcome.because}`,
+      });
     case 'refused':
-      return decision({ ...refund(after, actionId), because: `nothing was done: ${outcome.because}` });
+      return decision({ ...refund(after, phase), because: `nothing was done: ${outcome.because}` });
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:
       return outcome satisfies never;
   }
-}
-
-/** An action that changed nothing costs nothing, but it is counted: refusing for ever must end somewhere too. */
-function refund(state: State, actionId: string): State {
-  const incident = state.incident;
-  const announced = state.spent.find((entry) => entry.actionId === actionId)?.at;
-  return {
-    ...state,
-    refusals: state.refusals + 1,
-    reloads: state.reloads.filter((at) => at !== announced),
-    unparks: state.unparks.filter((at) => at !== announced),
-    spent: state.spent.filter((entry) => entry.actionId !== actionId),
-    incident:
-      incident === null
-        ? null
-        : { ...incident, attempts: incident.attempts.filter((attempt) => attempt.actionId !== actionId) },
-  };
 }
 
 function interrupted(state: State, actionId: string): Decision {
@@ -81,10 +77,10 @@ function interrupted(state: State, actionId: string): Decision {
 function commanded(state: State, command: Command, now: Instant): Decision {
   switch (command.kind) {
     case 'pause': {
-      const pause = { since: now, until: command.until, because: command.because };
-      const paused: State = { ...state, pause };
+      const asked = { since: now, until: command.until, because: command.because };
+      const paused: State = { ...state, pause: asked };
       if (state.phase.kind === 'repairing' || inDoubt(state)) return decision(paused);
-      return decision(suspend(paused, 'paused', pausedText(paused, now)));
+      return decision(pause(paused, now));
     }
     case 'resume': {
       const resumed: State = { ...state, pause: null, because: 'resumed; looking at the gateway' };
@@ -92,6 +88,18 @@ function commanded(state: State, command: Command, now: Instant): Decision {
         state.phase.kind === 'suspended' ? { ...resumed, phase: { kind: 'starting' } } : resumed,
       );
     }
+    case 'repair': {
+      if (!isOpen(state) || state.phase.kind === 'repairing' || inDoubt(state)) return decision(state);
+      const again = { ...reopen(state), because: 'asked to try again; looking at the gateway' };
+      return decision(
+        state.pause === null ? again : { ...again, phase: state.phase, because: state.because },
+      );
+    }
+    case 'acknowledge': {
+      if (state.incident === null) return decision(state);
+      return decision({ ...state, incident: { ...state.incident, acknowledgedAt: now } });
+    }
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:
       return command satisfies never;
   }

@@ -17,12 +17,31 @@ export const decision = (
   actions: readonly Action[] = [],
 ): Decision => ({ state, actions, notices, because: state.because });
 
+type Suspended = State['phase'] & { readonly kind: 'suspended' };
+
+/** Nothing is decided while this lasts. `since` is kept when it goes on for the same reason. */
 export function suspend(
   state: State,
-  cause: (State['phase'] & { kind: 'suspended' })['cause'],
-  because: string,
+  { cause, because }: { readonly cause: Suspended['cause']; readonly because: string },
+  { now, until }: { readonly now: Instant; readonly until: Instant | null },
 ): State {
-  return { ...state, phase: { kind: 'suspended', cause }, failing: null, unknownSince: null, because };
+  const { phase } = state;
+  const since = phase.kind === 'suspended' && phase.cause === cause ? phase.since : now;
+  return {
+    ...state,
+    phase: { kind: 'suspended', cause, since, until },
+    failing: null,
+    unknownSince: null,
+    because,
+  };
+}
+
+export function pause(state: State, now: Instant): State {
+  return suspend(
+    state,
+    { cause: 'paused', because: pausedText(state, now) },
+    { now, until: state.pause?.until ?? null },
+  );
 }
 
 /** In doubt about ourselves nothing is decided until a person says "resume". */
@@ -30,7 +49,7 @@ export function inDoubt({ phase }: State): boolean {
   return phase.kind === 'suspended' && (phase.cause === 'journal-in-doubt' || phase.cause === 'own-fault');
 }
 
-export function pausedText({ pause }: State, now: Instant): string {
-  if (pause === null || pause.until === null) return 'paused until "immune resume"';
-  return `paused for another ${spellUntil(pause.until, now)}; "immune resume" ends it`;
+function pausedText({ pause: paused }: State, now: Instant): string {
+  if (paused === null || paused.until === null) return 'paused until "immune resume"';
+  return `paused for another ${spellUntil(paused.until, now)}; "immune resume" ends it`;
 }

@@ -1,7 +1,7 @@
+import { countsAfterReady } from './audit-seen.ts';
 import { crashLoop, diedBadly } from './diagnosis-crash.ts';
 import { portHeld } from './diagnosis-port.ts';
 import type { Diagnosis, Look } from './look.ts';
-import type { Instant } from './time.ts';
 import { millis } from './time.ts';
 import { spell } from './words.ts';
 
@@ -47,6 +47,7 @@ export function diagnoseAbsent(look: Look): Diagnosis | null {
     case 'no-domain':
     case 'unknown':
       return null;
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:
       return service satisfies never;
   }
@@ -56,7 +57,7 @@ function late({ rules: { policy, label } }: Look): Diagnosis {
   return {
     stance: 'failing',
     cause: 'relaunch-late',
-    because: 'launchd has the next start scheduled and will make it by itself',
+    because: 'launchd has the next start scheduled and has not made it yet',
     step: { kind: 'start', label },
     opensAfterMs: policy.relaunchGraceMs,
     dueAfterMs: policy.relaunchGraceMs,
@@ -74,7 +75,7 @@ function notLoaded(look: Look): Diagnosis {
       because: 'the gateway has no LaunchAgent on this machine: run "openclaw gateway install"',
     };
   }
-  if (audit.kind === 'park' && countsAfterReady(look, audit.at)) return parked(look);
+  if (audit.kind === 'park' && countsAfterReady(audit, evidence, state)) return parked(look);
   if (disabled === 'disabled') {
     return {
       stance: 'hands-off',
@@ -83,7 +84,7 @@ function notLoaded(look: Look): Diagnosis {
       endsIncident: true,
     };
   }
-  if (audit.kind === 'stop' && countsAfterReady(look, audit.at)) {
+  if (audit.kind === 'stop' && countsAfterReady(audit, evidence, state)) {
     return {
       stance: 'hands-off',
       cause: 'stopped-by-operator',
@@ -136,6 +137,8 @@ function parked(look: Look): Diagnosis {
       dueAfterMs: rules.policy.pendedGraceMs,
     };
   }
+  const held = portHeld(look);
+  if (held !== null) return held;
   const cause = evidence.parkCause;
   if (cause.kind === 'gone') {
     return {
@@ -157,11 +160,4 @@ function parked(look: Look): Diagnosis {
     because: `OpenClaw parked itself (disabled and unloaded its own job): ${why}`,
     dueAfterMs: rules.policy.pendedGraceMs,
   };
-}
-
-/** A stop or park line counts only if it is newer than the last generation seen ready. Both are the system's time. */
-function countsAfterReady({ state }: Look, at: Instant): boolean {
-  const ready = state.lastReady;
-  if (ready === null) return true;
-  return at >= (ready.startedAt ?? ready.firstSeenAt);
 }

@@ -9,9 +9,24 @@ export function crashLoop(look: Look): Diagnosis {
   return {
     stance: 'untouchable',
     cause: 'crash-loop',
-    because: `the gateway was started ${look.state.bootsSinceReady} times without becoming ready${how}; another restart would not help, its log says why`,
-    dueAfterMs: millis(0),
+    because: `the gateway was started ${look.state.bootsSinceReady} times without becoming ready${how}; another restart would not help; ${ownWords(look)}`,
+    // What a start stands on is still being looked at: a cause may be about to have its name.
+    dueAfterMs: isJudged(look) ? millis(0) : look.rules.policy.validatorMs,
   };
+}
+
+function isJudged({ evidence: { ground } }: Look): boolean {
+  const { config, dependencies } = ground;
+  const pending = config.kind === 'sound' && config.validator === 'pending';
+  return !pending && dependencies.kind !== 'unknown';
+}
+
+/** What OpenClaw itself says of the failure: its boot record first, for it is exact, then its log. */
+function ownWords({ evidence: { ground } }: Look): string {
+  if (ground.boot.kind === 'row' && ground.boot.reason !== null)
+    return `OpenClaw says: ${ground.boot.reason}`;
+  const said = ground.log.kind === 'read' ? ground.log.findings.at(-1) : undefined;
+  return said === undefined ? 'its log says why' : `its log says: ${said.text}`;
 }
 
 /**
@@ -53,6 +68,7 @@ function spellExit(exit: LastExit): string {
       return 'never ended';
     case 'other':
       return `ended: ${exit.text}`;
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:
       return exit satisfies never;
   }

@@ -16,6 +16,7 @@ export function diagnosePort(look: Look): Diagnosis | null {
     case 'no-domain':
     case 'unknown':
       return null;
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:
       return service satisfies never;
   }
@@ -24,10 +25,13 @@ export function diagnosePort(look: Look): Diagnosis | null {
 export function portHeld({ evidence, rules }: Look): Diagnosis | null {
   const { listener } = evidence;
   if (listener.kind === 'foreign') {
+    const tailscale = isTailscale(listener.command);
+    const holder = tailscale ? 'Tailscale' : listener.command || 'another program';
+    const pid = listener.pid === null ? '' : ` (pid ${listener.pid})`;
     return {
       stance: 'untouchable',
       cause: 'port-foreign',
-      because: `the gateway's port is held by ${listener.command || 'another program'}${listener.pid === null ? '' : ` (pid ${listener.pid})`}, which is not the gateway; the gateway waits for it, so a restart would not help`,
+      because: `the gateway's port is held by ${holder}${pid}, which is not the gateway; the gateway waits for it, so a restart would not help${tailscale ? tailscaleHint : ''}`,
       dueAfterMs: rules.policy.portGraceMs,
     };
   }
@@ -35,9 +39,15 @@ export function portHeld({ evidence, rules }: Look): Diagnosis | null {
     return {
       stance: 'untouchable',
       cause: 'port-orphan',
-      because: `a gateway that the service manager did not start (pid ${listener.pid}) holds the port`,
+      because: `a gateway that the service manager did not start (pid ${listener.pid}) holds the port: end it, and launchd starts its own`,
       dueAfterMs: rules.policy.portGraceMs,
     };
   }
   return null;
 }
+
+/** The app from the App Store shows as its network extension; the other kinds carry the name. */
+const isTailscale = (command: string): boolean => /tailscale|IPNExtension/i.test(command);
+
+const tailscaleHint =
+  ': give one of the two another port ("tailscale serve status" shows what Tailscale serves), or set gateway.bind to "loopback"';

@@ -1,5 +1,7 @@
 import { crashLoop, diedBadly } from './diagnosis-crash.ts';
 import type { Diagnosis, Look } from './look.ts';
+import { starved } from './resources.ts';
+import { isSilence } from './silence.ts';
 import type { ActionStep, Generation } from './state.ts';
 import { type Instant, millis, plus } from './time.ts';
 import { spell } from './words.ts';
@@ -124,6 +126,7 @@ function unresponsive(look: Look): Diagnosis {
         cause: 'unknown',
         because: 'somebody answers as a gateway, but it is not proven ours',
       };
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:
       return healthz satisfies never;
   }
@@ -146,7 +149,7 @@ function draining({ evidence: { healthz, socket }, now, rules }: Look): Diagnosi
 function silent(look: Look, sentAt: Instant): Diagnosis {
   const { evidence, rules, state } = look;
   const { socket, witness, process } = evidence;
-  const began = state.failing?.cause === 'hung' ? state.failing.since : sentAt;
+  const began = state.failing !== null && isSilence(state.failing.cause) ? state.failing.since : sentAt;
   if (socket.kind === 'open' && socket.silentSince === null && socket.lastHeardAt > began) {
     return {
       stance: 'unknown',
@@ -162,10 +165,11 @@ function silent(look: Look, sentAt: Instant): Diagnosis {
       : witness.kind === 'pinned'
         ? `; over ${spell(witness.overMs)} its process used a whole processor: its event loop is blocked`
         : '';
+  const why = starved(look);
   return {
     stance: 'failing',
-    cause: 'hung',
-    because: `the gateway's process is alive but answers nothing${seen}`,
+    cause: why?.cause ?? 'hung',
+    because: `the gateway's process is alive but answers nothing${seen}${why === null ? '' : `; ${why.because}`}`,
     // A process that does not own the listener may be waiting for its port; that is no hang.
     step: evidence.listener.kind === 'ours' ? restart(look) : null,
     since: sentAt,

@@ -1,15 +1,19 @@
+import { blockers } from './blockers.ts';
+import { combine } from './combine.ts';
 import { diagnoseAbsent } from './diagnosis-absent.ts';
 import { diagnosePort } from './diagnosis-port.ts';
 import { diagnoseRunning } from './diagnosis-running.ts';
+import { lostSight } from './diagnosis-surface.ts';
 import { readiness } from './health.ts';
-import type { Diagnosis, Look } from './look.ts';
-import { millis } from './time.ts';
+import { besides } from './latent.ts';
+import type { Assessment, Diagnosis, Look } from './look.ts';
 
 type Row = (look: Look) => Diagnosis | null;
 
 /**
- * The ordered cause table: the first row that claims the look wins. Ready comes first (a gateway that serves is never
- * touched, whatever the service manager says), then what forbids every action, then what is wrong.
+ * The ordered rows of what the gateway and its job do: the first that claims the look wins. Ready comes first (a
+ * gateway that serves is never touched, whatever the service manager says), then what forbids every action, then what
+ * is wrong. What its start stands on (`blockers`) is combined with it afterwards.
  */
 const rows: readonly Row[] = [
   serving,
@@ -22,11 +26,17 @@ const rows: readonly Row[] = [
   diagnoseRunning,
 ];
 
-export function diagnose(look: Look): Diagnosis {
+export function diagnose(look: Look): Assessment {
+  const { lead, also } = combine(behaviour(look), blockers(look), look);
+  return { lead: sure(lead, look), also: [...also, ...besides(look, lead)] };
+}
+
+function behaviour(look: Look): Diagnosis {
   for (const row of rows) {
     const diagnosis = row(look);
-    if (diagnosis !== null) return sure(diagnosis, look);
+    if (diagnosis !== null) return diagnosis;
   }
+  /* v8 ignore next -- @preserve: each kind of service is claimed by a row; a new one must pass for nothing known */
   return { stance: 'unknown', cause: 'unknown', because: 'what was seen fits no known cause' };
 }
 
@@ -63,47 +73,6 @@ function suspendedByHost({ evidence: { socket } }: Look): Diagnosis | null {
     stance: 'hands-off',
     cause: 'host-suspended',
     because: `the gateway's host asked it to suspend (${socket.suspension}); nothing is touched until that ends`,
-  };
-}
-
-/** The quick look right after the held connection broke: enough to open an incident, not enough to act. */
-function lostSight({ evidence, state }: Look): Diagnosis | null {
-  if (evidence.service.kind !== 'unread') return null;
-  const { socket, healthz } = evidence;
-  if (healthz.kind === 'timeout') {
-    // Counts as a miss, so that a hang is an incident at the next close look; nothing may be done without that look.
-    return {
-      stance: 'failing',
-      cause: 'hung',
-      because: '/healthz gave no answer in time',
-      step: null,
-      since: healthz.sentAt,
-      opensAfterMs: millis(0),
-      dueAfterMs: millis(Number.MAX_SAFE_INTEGER),
-    };
-  }
-  const refused = healthz.kind === 'refused' || healthz.kind === 'reset';
-  if (socket.kind === 'closed' && socket.wasOpen && socket.shutdown === null && refused) {
-    return {
-      stance: 'wait',
-      cause: 'crashed',
-      because: `the gateway dropped the held connection without a goodbye (close code ${socket.code}) and refuses new ones`,
-      opens: true,
-    };
-  }
-  if (socket.kind === 'closed' && socket.shutdown !== null && (refused || healthz.kind === 'live')) {
-    return {
-      stance: 'wait',
-      cause: 'draining',
-      because: `the gateway said "${socket.shutdown.reason}"`,
-      opens: false,
-    };
-  }
-  return {
-    stance: 'wait',
-    cause: state.cause,
-    because: 'the gateway did not answer; looking closer',
-    opens: false,
   };
 }
 

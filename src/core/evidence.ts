@@ -1,3 +1,4 @@
+import type { GroundEvidence } from './ground-evidence.ts';
 import type { Disabled, ServiceState } from './service.ts';
 import type { Instant, Millis } from './time.ts';
 
@@ -46,8 +47,11 @@ export type SocketEvidence =
   | { readonly kind: 'connecting'; readonly since: Instant }
   | { readonly kind: 'auth-failed'; readonly at: Instant; readonly because: string }
   | { readonly kind: 'protocol-mismatch'; readonly at: Instant; readonly because: string }
-  /** We chose not to connect: no secret to be had, or the listener is not proven ours. */
-  | { readonly kind: 'not-tried'; readonly because: string };
+  /**
+   * We chose not to connect: no secret to be had, or the listener is not proven ours. `secretUnset`: the config takes it
+   * from a variable that is not there, and OpenClaw then makes one up (facts: openclaw §3.2).
+   */
+  | { readonly kind: 'not-tried'; readonly because: string; readonly secretUnset?: boolean };
 
 /** Who listens on the gateway's port, judged against the service manager's pid and the gateway's lock file. */
 export type ListenerEvidence =
@@ -75,6 +79,8 @@ export type ProcessEvidence =
       readonly pid: number;
       readonly startedAt: Instant;
       readonly cpuMs: number;
+      /** Memory it holds now. */
+      readonly residentBytes: number;
       /** ps's state letters: `T` is stopped by a signal. */
       readonly stat: string;
       readonly command: string;
@@ -146,4 +152,5 @@ export interface Evidence {
   readonly update: UpdateEvidence;
   readonly rpc: RpcEvidence;
   readonly parkCause: ParkCauseEvidence;
+  readonly ground: GroundEvidence;
 }

@@ -45,7 +45,12 @@ function countRuns(before: State, after: State, { service }: Evidence): State {
   const known = before.runsSeen;
   const started = known === null ? 0 : service.runs - known;
   const unseen = Math.max(0, started - (after.bootsSinceReady - before.bootsSinceReady));
-  return { ...after, runsSeen: service.runs, bootsSinceReady: after.bootsSinceReady + unseen };
+  return {
+    ...after,
+    runsSeen: service.runs,
+    bootsSinceReady: after.bootsSinceReady + unseen,
+    bootsSinceRepair: after.bootsSinceRepair + unseen,
+  };
 }
 
 function current(state: State, evidence: Evidence, now: Instant): State {
@@ -71,6 +76,7 @@ function current(state: State, evidence: Evidence, now: Instant): State {
     bootsSinceReady: state.bootsSinceReady + 1,
     bootsSinceReload: state.bootsSinceReload + 1,
     bootsSinceUnpark: state.bootsSinceUnpark + 1,
+    bootsSinceRepair: state.bootsSinceRepair + 1,
     asleepMs: millis(0),
   };
 }

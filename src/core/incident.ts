@@ -1,25 +1,41 @@
-import { budget } from './budget.ts';
-import type { Diagnosis, Rules } from './look.ts';
+import { isPaid } from './budget.ts';
+import { noteLoss } from './flap.ts';
+import { isInPlace } from './in-place.ts';
+import { type Failing, type Permit, permit, rungOf, stepWords } from './ladder.ts';
+import type { Rules } from './look.ts';
 import type { Notice } from './notice.ts';
-import type { Action, Incident, State } from './state.ts';
+import type { Policy } from './policy.ts';
+import type { Standing } from './standing.ts';
+import { type Action, type ActionStep, type Incident, isOpen, type Open, type State } from './state.ts';
+import { strained } from './strain.ts';
 import { type Instant, plus, since } from './time.ts';
 import { spell } from './words.ts';
 
-interface Change {
-  readonly state: State;
+interface Change<S extends State = State> {
+  readonly state: S;
   readonly notices: readonly Notice[];
 }
 
 /** Opens an incident unless one is open. `began` is the first failed look, `now` the moment we are sure. */
-export function open(state: State, began: Instant, now: Instant): Change {
-  if (state.incident !== null) return { state, notices: [] };
+export function open(
+  before: State,
+  began: Instant,
+  { now, policy }: { readonly now: Instant; readonly policy: Policy },
+): Change<Open> {
+  if (isOpen(before)) return { state: before, notices: [] };
+  const state = noteLoss(before, now, policy);
+  // A repair that nobody has judged (its incident ended with a stop of the operator) is still to be answered for.
+  const carried = state.lastIncident?.attempts.filter(isInPlace) ?? [];
   const incident: Incident = {
     id: `I${state.nextIncident}`,
     openedAt: began,
     cause: state.cause,
     because: state.because,
-    attempts: [],
+    attempts: carried,
+    attemptsFrom: carried.length,
     exhaustedAt: null,
+    exhaustedOn: null,
+    acknowledgedAt: null,
     servingAt: null,
     closedAt: null,
     outcome: null,
@@ -32,33 +48,27 @@ export function open(state: State, began: Instant, now: Instant): Change {
   };
 }
 
-/** An action is refused when the world changed between the look and the deed: a few in a row are bad luck, more is a
- *  disagreement between our eyes and our hands that no repetition mends. */
-const refusalsAllowed = 5;
-
-export const tooManyRefusals = (state: State): boolean => state.refusals >= refusalsAllowed;
+type End = { readonly kind: 'resolved'; readonly servingAt: Instant } | { readonly kind: 'closed' };
 
 /** Ends the open incident: `resolved` when the gateway serves again, `closed` when somebody stopped it on purpose. */
-export function close(state: State, kind: 'resolved' | 'closed', now: Instant): Change {
-  const incident = state.incident;
-  if (incident === null) return { state, notices: [] };
-  const until = kind === 'resolved' ? (incident.servingAt ?? now) : now;
-  const down = spell(since(incident.openedAt, until));
-  const made = incident.attempts.length;
+export function close(state: Open, end: End, now: Instant): Change {
+  const { incident } = state;
+  // Carried attempts are of the incident before.
+  const made = incident.attempts.filter(({ at }) => at >= incident.openedAt).length;
   const hand =
     made === 0
       ? 'without any action of the watchdog'
       : `after ${made} action${made === 1 ? '' : 's'} of the watchdog`;
   const outcome =
-    kind === 'resolved'
-      ? `serving again ${hand}; it was away for ${down}`
+    end.kind === 'resolved'
+      ? `serving again ${hand}; it was away for ${spell(since(incident.openedAt, end.servingAt))}`
       : `the gateway was stopped on purpose`;
   const ended: Incident = { ...incident, closedAt: now, outcome };
   return {
-    state: { ...state, incident: null, lastIncident: ended },
+    state: { ...state, incident: null, lastIncident: ended, round: null },
     notices: [
       {
-        kind,
+        kind: end.kind,
         at: now,
         incident: incident.id,
         text: `incident ${incident.id} (${incident.cause}): ${outcome}`,
@@ -68,14 +78,30 @@ export function close(state: State, kind: 'resolved' | 'closed', now: Instant): 
 }
 
 /** Nothing left that could help: said once per incident, and the watchdog goes on looking. */
-export function exhaust(state: State, why: string, now: Instant): Change {
-  const incident = state.incident;
-  const cause = state.failing?.cause ?? state.cause;
+export function exhaust(
+  state: Open,
+  { why, on }: { readonly why: string; readonly on: Standing },
+  now: Instant,
+): Change {
+  const { incident, cause } = state;
   const next: State = { ...state, phase: { kind: 'exhausted', cause }, because: why };
-  if (incident === null || incident.exhaustedAt !== null) return { state: next, notices: [] };
+  const resting: Incident = { ...incident, exhaustedOn: incident.exhaustedOn ?? on };
+  if (incident.exhaustedAt !== null) return { state: { ...next, incident: resting }, notices: [] };
   return {
-    state: { ...next, incident: { ...incident, exhaustedAt: now } },
+    state: { ...next, incident: { ...resting, exhaustedAt: now } },
     notices: [{ kind: 'exhausted', at: now, incident: incident.id, text: `needs you: ${why}` }],
+  };
+}
+
+/** A fresh series of attempts, within the same incident and the same budgets. */
+export function reopen(state: Open): Open {
+  const { incident } = state;
+  return {
+    ...state,
+    refusals: 0,
+    failing: null,
+    phase: { kind: 'suspect' },
+    incident: { ...incident, attemptsFrom: incident.attempts.length, exhaustedOn: null },
   };
 }
 
@@ -88,61 +114,140 @@ export function tell(state: State, text: string, key: string, now: Instant): Cha
   };
 }
 
+/** What came of it: announced (in observe mode only told), or why not. */
+type Act =
+  | (Change & { readonly kind: 'go'; readonly actions: readonly Action[] })
+  | Exclude<Permit, { readonly kind: 'go' }>;
+
 /**
- * Announces the diagnosed repair if the incident still has attempts for this cause and the budget has room; null
- * otherwise. The attempt is recorded here, before it is made, so that dying in the middle costs it.
+ * Announces the step if the ladder permits it. The attempt is recorded here, before it is made, so that dying in the
+ * middle costs it.
  */
 export function act(
-  state: State,
-  diagnosis: Diagnosis & { stance: 'failing' },
+  state: Open,
+  diagnosis: Failing & { readonly step: ActionStep },
   now: Instant,
   rules: Rules,
-): (Change & { readonly actions: readonly Action[] }) | null {
+): Act {
+  const permitted = permit(state, diagnosis, { now, policy: rules.policy });
+  if (permitted.kind !== 'go') return permitted;
   const { incident } = state;
-  if (incident === null || diagnosis.step === null) return null;
-  const tried = incident.attempts.filter((attempt) => attempt.cause === diagnosis.cause).length;
-  if (tried >= rules.policy.restartAttempts || tooManyRefusals(state)) return null;
-  if (budget(state, now, rules.policy).kind !== 'free') return null;
+  const { step, cause } = diagnosis;
   if (rules.mode === 'observe') {
-    const text = `observing only: would ${diagnosis.step.kind} the gateway now, because ${diagnosis.because}`;
+    const text = `observing only: would ${stepWords(step)} now, because ${diagnosis.because}`;
     return {
-      ...tell({ ...state, because: text }, text, `would:${incident.id}:${diagnosis.cause}`, now),
+      kind: 'go',
+      ...tell({ ...state, because: text }, text, `would:${incident.id}:${cause}`, now),
       actions: [],
     };
   }
   const action: Action = {
     id: `A${state.nextAction}`,
     incident: incident.id,
-    rung: 'L1',
-    step: diagnosis.step,
+    rung: rungOf(step),
+    step,
     because: diagnosis.because,
     deadlineAt: plus(now, rules.policy.actionDeadlineMs),
   };
-  const kind = diagnosis.step.kind;
+  const text = `${stepWords(step)} (${action.id}): ${diagnosis.because}`;
+  const attempt = {
+    actionId: action.id,
+    rung: action.rung,
+    kind: step.kind,
+    cause,
+    at: now,
+    remedy: remedyOf(step),
+    left: null,
+    outcome: 'unknown' as const,
+  };
   return {
+    kind: 'go',
     state: {
-      ...state,
+      ...charge(state, action, now),
       phase: { kind: 'repairing', action, startedAt: now },
-      because: `${kind} (${action.id}): ${diagnosis.because}`,
-      incident: {
-        ...incident,
-        attempts: [...incident.attempts, { actionId: action.id, cause: diagnosis.cause, at: now }],
-      },
-      spent: [...state.spent, { actionId: action.id, at: now }],
-      reloads: kind === 'reload' ? [...state.reloads, now] : state.reloads,
-      unparks: kind === 'unpark' ? [...state.unparks, now] : state.unparks,
-      bootsSinceReload: kind === 'reload' ? 0 : state.bootsSinceReload,
-      bootsSinceUnpark: kind === 'unpark' ? 0 : state.bootsSinceUnpark,
+      because: text,
+      incident: { ...incident, attempts: [...incident.attempts, attempt] },
       nextAction: state.nextAction + 1,
     },
     actions: [action],
-    notices: [
-      {
-        kind: 'action',
-        at: now,
-        incident: incident.id,
-        text: `${kind} (${action.id}): ${diagnosis.because}`,
-      },
-    ],
+    notices: [{ kind: 'action', at: now, incident: incident.id, text }],
+  };
+}
+
+function remedyOf(step: ActionStep): string | null {
+  if (step.kind === 'undo') return step.of;
+  return step.kind === 'reinstall' || step.kind === 'rollback' ? step.remedy : null;
+}
+
+/** What an action costs: repairs made while the gateway is down and the one start after them are one disruption. */
+function charge(state: State, { id, step }: Action, now: Instant): State {
+  const paid = step.kind === 'undo' ? state : pay(state, id, now);
+  switch (step.kind) {
+    case 'reinstall':
+      return { ...paid, round: paid.round ?? id, reinstalls: [...paid.reinstalls, now], bootsSinceRepair: 0 };
+    case 'rollback':
+      return { ...paid, round: paid.round ?? id, rollbacks: [...paid.rollbacks, now], bootsSinceRepair: 0 };
+    case 'undo':
+      return paid;
+    case 'restart':
+    case 'start':
+      return { ...paid, round: null };
+    case 'reload':
+      return { ...paid, round: null, reloads: [...paid.reloads, now], bootsSinceReload: 0 };
+    case 'unpark':
+      return { ...paid, round: null, unparks: [...paid.unparks, now], bootsSinceUnpark: 0 };
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
+    default:
+      return step satisfies never;
+  }
+}
+
+/** What a round has paid counts from its newest move on: the start is what OpenClaw's breaker sees. */
+function pay(state: State, id: string, now: Instant): State {
+  if (!isPaid(state)) {
+    return { ...state, spent: [...state.spent, { actionId: id, at: now }], strain: strained(state, now) };
+  }
+  const spent = state.spent.map((entry) => (entry.actionId === state.round ? { ...entry, at: now } : entry));
+  return { ...state, spent };
+}
+
+type InFlight = State['phase'] & { readonly kind: 'repairing' };
+
+/** The outcome of an attempt, written into its incident. */
+export function settle(state: Open, { id, step }: Action, outcome: 'done' | 'failed'): State {
+  const { incident } = state;
+  const attempts = incident.attempts.map((each) => {
+    if (each.actionId === id) return { ...each, outcome };
+    // What an undo has put back no longer stands; what it could not is left to the operator.
+    const undone = step.kind === 'undo' && each.actionId === step.of && outcome === 'done';
+    return undone ? { ...each, outcome: 'undone' as const } : each;
+  });
+  const settled: State = { ...state, incident: { ...incident, attempts } };
+  if (step.kind !== 'reinstall' && step.kind !== 'rollback') return settled;
+  // Starts that failed before the repair say nothing of the ones after it. A repair that failed earns no start.
+  return outcome === 'done'
+    ? { ...settled, bootsSinceReady: 0, bootsSinceRepair: 0 }
+    : { ...settled, round: state.round === id ? null : state.round };
+}
+
+/** An action that changed nothing costs nothing, but it is counted: refusing for ever must end somewhere too. */
+export function refund(state: Open, { action: { id: actionId }, startedAt }: InFlight): State {
+  const { incident } = state;
+  const others = (made: readonly Instant[]): readonly Instant[] => made.filter((at) => at !== startedAt);
+  const attempts = incident.attempts.filter((each) => each.actionId !== actionId);
+  const paid = state.spent.some((entry) => entry.actionId === actionId);
+  // One of a round has dated the round's own entry; the round is still open then.
+  const round = state.spent.find(({ at }) => at === startedAt)?.actionId ?? state.round;
+  return {
+    ...state,
+    refusals: state.refusals + 1,
+    strain: { ...state.strain, count: Math.max(0, state.strain.count - Number(paid)) },
+    round: paid ? null : round,
+    reloads: others(state.reloads),
+    unparks: others(state.unparks),
+    reinstalls: others(state.reinstalls),
+    rollbacks: others(state.rollbacks),
+    spent: state.spent.filter((entry) => entry.actionId !== actionId),
+    incident: { ...incident, attempts },
   };
 }

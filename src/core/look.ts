@@ -20,6 +20,16 @@ export interface Look {
   readonly rules: Rules;
 }
 
+/** How sure a cause is: by a check that excludes the others, by signs that agree, or by one sign alone. */
+export type Confidence = 'certain' | 'likely' | 'weak';
+
+/** One cause that holds, with its proof. */
+export interface Finding {
+  readonly cause: Cause;
+  readonly confidence: Confidence;
+  readonly because: string;
+}
+
 interface Named {
   readonly cause: Cause;
   readonly because: string;
@@ -39,6 +49,8 @@ export type Diagnosis =
   | (Named & {
       readonly stance: 'failing';
       readonly step: ActionStep | null;
+      /** One look is proof enough: it rests on files, which do not waver. */
+      readonly proven?: boolean;
       /** When it began, if the evidence proves an earlier moment than this look. */
       readonly since?: Instant;
       /** Up to when the evidence proves it, if that is earlier than now. */
@@ -49,3 +61,9 @@ export type Diagnosis =
   /** Something is wrong that no repair may touch: tell, after `dueAfterMs`. */
   | (Named & { readonly stance: 'untouchable'; readonly dueAfterMs: Millis })
   | (Named & { readonly stance: 'unknown' });
+
+/** What the whole table says of one look: the leading diagnosis, and everything else that holds. */
+export interface Assessment {
+  readonly lead: Diagnosis;
+  readonly also: readonly Finding[];
+}

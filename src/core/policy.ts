@@ -44,6 +44,31 @@ export interface Policy {
   readonly sustained: { readonly limit: number; readonly windowMs: Millis };
   /** L1 attempts within one incident before the ladder goes on to L4. */
   readonly restartAttempts: number;
+  /** Automatic config rollbacks: more than these and the snapshots are not what is wrong. */
+  readonly rollbacks: { readonly limit: number; readonly windowMs: Millis };
+  /** Automatic repairs of the openclaw package: a second one that does not last is a case for a person. */
+  readonly reinstalls: { readonly limit: number; readonly windowMs: Millis };
+  /** The pause after the first disruptive action before another; it doubles with each. */
+  readonly backoffMs: Millis;
+  readonly backoffMaxMs: Millis;
+  /** One disruptive action is forgiven for each such length of healthy time. */
+  readonly calmMs: Millis;
+  /** Lost so often within the window while it served: a flapping gateway. */
+  readonly flap: { readonly limit: number; readonly windowMs: Millis };
+  /** A flapping gateway must serve this long before it is called resolved. */
+  readonly flapStableMs: Millis;
+  /** A config file that was just changed is left to its editor for this long. */
+  readonly editGraceMs: Millis;
+  /** A bad config under a serving gateway is told after this long: the operator may be in the middle of an edit. */
+  readonly latentTellMs: Millis;
+  /** OpenClaw's own validator is given up on after this long: 1 to 4 s when measured, up to 11 s on a busy machine. */
+  readonly validatorMs: Millis;
+  /** A suspension that lasts longer than this is told. */
+  readonly suspendTellMs: Millis;
+  /** Below this much free space a start cannot be relied on: SQLite, logs and the config all want to be written. */
+  readonly diskFreeBytes: number;
+  /** Resident memory beyond this, after it has doubled, is a runaway; OpenClaw uses 0.6 to 0.8 GB. */
+  readonly memoryBytes: number;
   /** An action without an outcome after this long is given up on (a kickstart -k may take ExitTimeOut and more). */
   readonly actionDeadlineMs: Millis;
   /** How long the old process may live after `kickstart -k`: OpenClaw's ExitTimeOut of 20 s, and some. */
@@ -78,6 +103,19 @@ export const defaultPolicy: Policy = {
   burst: { limit: 2, windowMs: minutes(5) },
   sustained: { limit: 6, windowMs: hours(6) },
   restartAttempts: 2,
+  rollbacks: { limit: 3, windowMs: hours(24) },
+  reinstalls: { limit: 2, windowMs: hours(24) },
+  backoffMs: seconds(30),
+  backoffMaxMs: minutes(10),
+  calmMs: minutes(30),
+  flap: { limit: 4, windowMs: minutes(30) },
+  flapStableMs: minutes(10),
+  editGraceMs: seconds(10),
+  latentTellMs: minutes(2),
+  validatorMs: seconds(60),
+  suspendTellMs: hours(1),
+  diskFreeBytes: 64 * 1_048_576,
+  memoryBytes: 4 * 1_073_741_824,
   actionDeadlineMs: minutes(2),
   exitWaitMs: seconds(30),
   gapMs: seconds(30),

@@ -1,7 +1,8 @@
 import type { ProcessIdentity } from './service.ts';
+import type { Standing } from './standing.ts';
 import { type Instant, type Millis, millis } from './time.ts';
 
-/** Every cause the watchdog can name. docs/architecture.md says how each looks and what is done. */
+/** Every cause the watchdog can name. `causes.ts` and docs/causes.md say how each looks and what is done. */
 export type Cause =
   | 'serving'
   | 'booting'
@@ -24,6 +25,23 @@ export type Cause =
   | 'not-installed'
   | 'port-foreign'
   | 'port-orphan'
+  | 'two-gateways'
+  | 'config-invalid'
+  | 'config-clobbered'
+  | 'config-latent'
+  | 'half-install'
+  | 'dependency-missing'
+  | 'dist-corrupted'
+  | 'dependency-latent'
+  | 'plugin-broken'
+  | 'node-missing'
+  | 'environment-broken'
+  | 'schema-newer'
+  | 'disk-full'
+  | 'descriptors'
+  | 'memory-runaway'
+  | 'auth-mismatch'
+  | 'channels-suppressed'
   | 'update-running'
   | 'host-suspended'
   | 'woken'
@@ -49,12 +67,21 @@ export type ActionStep =
   /** bootstrap + kickstart of a job that was lost. */
   | { readonly kind: 'reload'; readonly label: string }
   /** enable + bootstrap + kickstart of a job OpenClaw parked. */
-  | { readonly kind: 'unpark'; readonly label: string };
+  | { readonly kind: 'unpark'; readonly label: string }
+  /** Puts the openclaw package right from exactly this archive (or way); does not start anything. */
+  | { readonly kind: 'reinstall'; readonly remedy: string }
+  /** Puts exactly this snapshot in the place of exactly this config file; does not start anything. */
+  | { readonly kind: 'rollback'; readonly remedy: string; readonly replaces: string | null }
+  /** Puts back what a repair replaced, because it did not help. */
+  | { readonly kind: 'undo'; readonly of: string; readonly what: 'reinstall' | 'rollback' };
+
+/** The rungs of the ladder that act. L4 is to tell a person. */
+export type Rung = 'L1' | 'L2' | 'L3';
 
 export interface Action {
   readonly id: string;
   readonly incident: string;
-  readonly rung: 'L1';
+  readonly rung: Rung;
   readonly step: ActionStep;
   readonly because: string;
   readonly deadlineAt: Instant;
@@ -66,14 +93,37 @@ export type ActionOutcome =
   /** Nothing was changed because the world no longer matched the action. */
   | { readonly kind: 'refused'; readonly because: string };
 
+/** One action of an incident. */
+export interface Attempt {
+  readonly actionId: string;
+  readonly rung: Rung;
+  readonly kind: ActionStep['kind'];
+  readonly cause: Cause;
+  readonly at: Instant;
+  /** The snapshot or archive of a repair: none is tried twice in one incident. */
+  readonly remedy: string | null;
+  /** What the config file looked like after a rollback (see `configKey`); null until that was seen. */
+  readonly left: string | null;
+  /**
+   * `unknown`: in flight, or the watchdog died over it. `undone`: it did not help and was taken back. `kept`: it helped,
+   * or somebody else has changed its place since.
+   */
+  readonly outcome: 'unknown' | 'done' | 'failed' | 'undone' | 'kept';
+}
+
 export interface Incident {
   readonly id: string;
   /** First failed look, or the moment the connection closed. */
   readonly openedAt: Instant;
   readonly cause: Cause;
   readonly because: string;
-  readonly attempts: readonly { readonly actionId: string; readonly cause: Cause; readonly at: Instant }[];
+  readonly attempts: readonly Attempt[];
+  /** Attempts before this one belong to an earlier try: what the incident rests on has changed since. */
+  readonly attemptsFrom: number;
   readonly exhaustedAt: Instant | null;
+  /** What it rested on when nothing was left (see `standing.ts`): when that changes, there may be something again. */
+  readonly exhaustedOn: Standing | null;
+  readonly acknowledgedAt: Instant | null;
   readonly servingAt: Instant | null;
   readonly closedAt: Instant | null;
   /** How it ended, in a sentence. */
@@ -87,7 +137,13 @@ export type Phase =
   | { readonly kind: 'repairing'; readonly action: Action; readonly startedAt: Instant }
   | { readonly kind: 'probation'; readonly since: Instant }
   | { readonly kind: 'exhausted'; readonly cause: Cause }
-  | { readonly kind: 'suspended'; readonly cause: Cause | 'paused' | 'journal-in-doubt' | 'own-fault' };
+  | {
+      readonly kind: 'suspended';
+      readonly cause: Cause | 'paused' | 'journal-in-doubt' | 'own-fault';
+      readonly since: Instant;
+      /** When it ends, or when the operator is told that it has not. Null: only a person ends it. */
+      readonly until: Instant | null;
+    };
 
 interface Failing {
   readonly cause: Cause;
@@ -95,6 +151,14 @@ interface Failing {
   /** The newest look that counted. */
   readonly seenAt: Instant;
   readonly misses: number;
+}
+
+interface MemoryTrend {
+  readonly pid: number;
+  readonly firstAt: Instant;
+  readonly firstBytes: number;
+  readonly lastAt: Instant;
+  readonly lastBytes: number;
 }
 
 interface Pause {
@@ -110,6 +174,8 @@ export interface State {
   readonly because: string;
   /** Facts worth telling that are no failure: an auth mismatch, a 503 readiness. */
   readonly notes: readonly string[];
+  /** Causes that hold beside the leading one. */
+  readonly also: readonly Cause[];
   /** What the operator asked of the service manager. */
   readonly wanted: 'up' | 'down';
   readonly incident: Incident | null;
@@ -125,12 +191,35 @@ export interface State {
   readonly graceUntil: Instant | null;
   /** When each disruptive action was announced: the one budget, across rungs and our own restarts. */
   readonly spent: readonly { readonly actionId: string; readonly at: Instant }[];
+  /** The charged action whose one start is still to come: repairs made while it is down and that start count as one. */
+  readonly round: string | null;
+  readonly reinstalls: readonly Instant[];
+  readonly rollbacks: readonly Instant[];
+  /** Since when the config file looks as it does; key of `configKey`. */
+  readonly configSeen: { readonly key: string; readonly since: Instant } | null;
+  /** The same of the installed package; key of `packageKey`. */
+  readonly packageSeen: { readonly key: string; readonly since: Instant } | null;
+  /** Disruptive actions not yet forgiven by healthy time: each makes the next one wait longer. */
+  readonly strain: {
+    readonly count: number;
+    readonly lastAt: Instant | null;
+    readonly servingSince: Instant | null;
+  };
+  /** When the gateway was last lost while it served: many of them are a flapping gateway. */
+  readonly losses: readonly Instant[];
+  readonly flapping: boolean;
+  /** First and newest sample of the process's memory. */
+  readonly memory: MemoryTrend | null;
   readonly reloads: readonly Instant[];
   readonly unparks: readonly Instant[];
   /** Generations seen since our last reload: a reload that took, and was then undone by somebody. */
   readonly bootsSinceReload: number;
   /** The same since our last unpark. */
   readonly bootsSinceUnpark: number;
+  /** The stop or park line that counted: it goes on counting until the gateway is ready, whatever the clocks do. */
+  readonly auditSeen: Instant | null;
+  /** The same since our last repair of package or config: a repair is judged by the starts that follow it. */
+  readonly bootsSinceRepair: number;
   /** Somebody unloaded the job again soon after our reload: it stays down until somebody else loads it. */
   readonly leftDown: boolean;
   /** Sleep and starvation since the generation was first seen: no boot makes progress in it. */
@@ -146,11 +235,16 @@ export interface State {
   readonly nextAction: number;
 }
 
+/** With an incident open. */
+export type Open = State & { readonly incident: Incident };
+export const isOpen = (state: State): state is Open => state.incident !== null;
+
 export const initialState: State = {
   phase: { kind: 'starting' },
   cause: 'unknown',
   because: 'the watchdog has just started and has not looked yet',
   notes: [],
+  also: [],
   wanted: 'up',
   incident: null,
   lastIncident: null,
@@ -162,10 +256,21 @@ export const initialState: State = {
   unknownSince: null,
   graceUntil: null,
   spent: [],
+  round: null,
+  reinstalls: [],
+  rollbacks: [],
+  configSeen: null,
+  packageSeen: null,
+  strain: { count: 0, lastAt: null, servingSince: null },
+  losses: [],
+  flapping: false,
+  memory: null,
   reloads: [],
   unparks: [],
   bootsSinceReload: 0,
   bootsSinceUnpark: 0,
+  auditSeen: null,
+  bootsSinceRepair: 0,
   leftDown: false,
   asleepMs: millis(0),
   refusals: 0,

@@ -16,3 +16,10 @@ export function spell(length: Millis | number): string {
 export function spellUntil(at: Instant, now: Instant): string {
   return spell(Math.max(0, at - now));
 }
+
+/** "12 MB", "1.5 GB": sizes as a person says them, in powers of 1024. */
+export function spellBytes(bytes: number): string {
+  const mega = bytes / 1_048_576;
+  if (mega < 1) return `${Math.round(bytes / 1024)} kB`;
+  return mega < 1024 ? `${Math.round(mega)} MB` : `${Math.round(mega / 102.4) / 10} GB`;
+}

@@ -1,5 +1,7 @@
 import { checkReport, renderCheck } from '../core/check-report.ts';
+import type { Rules } from '../core/look.ts';
 import { type Clock, millis, plus } from '../core/time.ts';
+import { why } from '../core/why.ts';
 import { spell } from '../core/words.ts';
 import type { Answer, Request } from './commands.ts';
 import type { Loop } from './loop.ts';
@@ -11,7 +13,11 @@ const notDurable: Answer = {
 };
 
 /** What the daemon does with one request of the operator, and what it answers. */
-export async function carryOut(request: Request, loop: Loop, clock: Clock): Promise<Answer> {
+export async function carryOut(
+  request: Request,
+  loop: Loop,
+  { clock, rules }: { readonly clock: Clock; readonly rules: () => Rules },
+): Promise<Answer> {
   switch (request.kind) {
     case 'pause': {
       const until = request.forMs === null ? null : plus(clock.now(), millis(request.forMs));
@@ -24,8 +30,23 @@ export async function carryOut(request: Request, loop: Loop, clock: Clock): Prom
       if (!(await loop.command({ kind: 'resume' }, `Resumed by ${request.by}`))) return notDurable;
       return { ok: true, text: 'resumed' };
     case 'check': {
-      const report = checkReport(await loop.deepen());
-      return { ok: report.ok, text: renderCheck(report.lines) };
+      const evidence = await loop.deepen();
+      const report = checkReport(evidence);
+      if (!request.why) return { ok: report.ok, text: renderCheck(report.lines) };
+      const chain = why({ evidence, state: loop.state(), now: clock.now(), rules: rules() });
+      return { ok: report.ok, text: chain.join('\n') };
+    }
+    case 'repair':
+    case 'acknowledge': {
+      const { incident, pause } = loop.state();
+      if (incident === null) return { ok: true, text: 'there is no open incident: nothing to do' };
+      if (!(await loop.command({ kind: request.kind }, `${request.kind} asked by ${request.by}`)))
+        return notDurable;
+      if (request.kind === 'acknowledge')
+        return { ok: true, text: `incident ${incident.id} is acknowledged` };
+      const paused =
+        pause === null ? '' : '; the watchdog is paused, so nothing happens before "immune resume"';
+      return { ok: true, text: `incident ${incident.id} is tried again, within the budgets${paused}` };
     }
     default:
       return request satisfies never;

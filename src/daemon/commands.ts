@@ -8,9 +8,9 @@ import { ensurePrivateDirectory, readIfExists, writeDurable } from '../system/du
 /** What an operator can ask of the running daemon, as a file renamed into `state/commands/`. */
 export type Request =
   | { readonly kind: 'pause'; readonly forMs: number | null; readonly by: string }
-  | { readonly kind: 'resume'; readonly by: string }
-  /** One deep probe now. */
-  | { readonly kind: 'check'; readonly by: string };
+  | { readonly kind: 'resume' | 'repair' | 'acknowledge'; readonly by: string }
+  /** One deep probe now; with `why` the whole chain up to what would be done. */
+  | { readonly kind: 'check'; readonly by: string; readonly why: boolean };
 
 export interface Answer {
   readonly ok: boolean;
@@ -136,8 +136,11 @@ function parseRequest(text: string): Request | null {
       return { kind, forMs, by };
     }
     case 'resume':
-    case 'check':
+    case 'repair':
+    case 'acknowledge':
       return { kind, by };
+    case 'check':
+      return { kind, by, why: 'why' in value && value.why === true };
     default:
       return null;
   }

@@ -10,11 +10,13 @@ import { initialState, type State } from '../core/state.ts';
 import type { Clock } from '../core/time.ts';
 import { createEyes, type EyesParts, lookAtListener } from '../probes/eyes.ts';
 import { createGatewayLink } from '../probes/gateway-link.ts';
+import { createGroundSights } from '../probes/ground-sights.ts';
 import { observe } from '../probes/observe.ts';
-import { perform } from '../repairs/perform.ts';
+import { noRepairs, perform } from '../repairs/perform.ts';
 import { ensurePrivateDirectory } from '../system/durable-file.ts';
 import type { Log } from '../system/log.ts';
 import type { Processes } from '../system/process.ts';
+import { run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
 import { commandsDirectory } from './commands.ts';
 import type { GatewaySight } from './gateway-sight.ts';
@@ -41,6 +43,8 @@ export interface DaemonParts {
   /** What is known of the installed gateway, read anew at each close look. */
   readonly sight: () => GatewaySight;
   readonly onSecret: (text: string) => void;
+  /** Takes secrets out of what was written by others. */
+  readonly redact: (text: string) => string;
   readonly startJob: (job: JobName) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -111,7 +115,18 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     listener: (endpoint) => lookAtListener(eyesParts, endpoint),
     onSecret: parts.onSecret,
   });
-  const eyes = createEyes(eyesParts, link);
+  const ground = createGroundSights({
+    clock: parts.clock,
+    run,
+    processes: parts.processes,
+    uid: parts.uid,
+    redact: parts.redact,
+    place: () => sight.ground,
+    wait: false,
+    validatorTimeoutMs: () => rules().policy.validatorMs,
+    onSettled: () => loop.nudge(),
+  });
+  const eyes = createEyes(eyesParts, link, ground.look);
 
   const loop: Loop = createLoop(
     {
@@ -126,6 +141,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
       },
       perform: (action, signal) =>
         perform(action, {
+          repairs: noRepairs,
           manager: parts.manager,
           processes: parts.processes,
           clock: parts.clock,
@@ -172,7 +188,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     start: parts.startJob,
     quiet: () => loop.state().phase.kind === 'healthy',
   });
-  const stopCommands = listenForRequests(paths.state, loop, { clock, log });
+  const stopCommands = listenForRequests(paths.state, loop, { clock, log, rules });
   const stopSettings = parts.onSettings(() => loop.nudge());
 
   link.refresh();
@@ -184,6 +200,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
   stopCommands();
   stopSettings();
   await jobs.stop();
+  await ground.close();
   link.close();
   await journal.append({
     at: clock.now(),
@@ -209,7 +226,8 @@ async function begin(
     const next = decide(state, { kind: 'interrupted', actionId }, clock.now(), {
       policy: defaultPolicy,
       mode: 'act',
-      label: state.phase.action.step.label,
+      // An interrupted action decides nothing by its label.
+      label: '',
     });
     state = next.state;
     log.warn(`Action ${actionId} was interrupted by the end of the watchdog; it is counted as made`);

@@ -1,6 +1,7 @@
 import { link, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Notice } from '../core/notice.ts';
+import { restoreState } from '../core/restore-state.ts';
 import { initialState, type State } from '../core/state.ts';
 import { type Instant, instant } from '../core/time.ts';
 import { type AppendFile, openAppend } from '../system/append-file.ts';
@@ -86,7 +87,7 @@ export async function openJournal(stateDir: string, now: Instant): Promise<Journ
     reports.push(`the last journal line was torn (${parsed.tornBytes} bytes) and was dropped`);
   }
   const replay: Replay = {
-    state: newest === null ? null : { ...initialState, ...newest.state },
+    state: newest === null ? null : restoreState(newest.state),
     lastAt: newest?.at ?? null,
     reports,
     inDoubt: false,
@@ -118,7 +119,7 @@ async function openInDoubt({ stateDir, now, parsed, newest }: Doubt): Promise<Jo
   const state: State = {
     ...initialState,
     ...newest?.state,
-    phase: { kind: 'suspended', cause: 'journal-in-doubt' },
+    phase: { kind: 'suspended', cause: 'journal-in-doubt', since: lastAt, until: null },
     because: `the watchdog's own journal is damaged, so it decides nothing until "immune resume": ${report}`,
   };
   const line: JournalLine = {

@@ -1,4 +1,5 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
+import type { Rules } from '../core/look.ts';
 import type { Clock } from '../core/time.ts';
 import type { Log } from '../system/log.ts';
 import { carryOut } from './carry-out.ts';
@@ -18,7 +19,7 @@ const answersEveryMs = 600_000;
 export function listenForRequests(
   stateDir: string,
   loop: Loop,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  { clock, log, rules }: { readonly clock: Clock; readonly log: Log; readonly rules: () => Rules },
 ): () => void {
   let busy = false;
   let again = false;
@@ -31,7 +32,7 @@ export function listenForRequests(
     try {
       do {
         again = false;
-        await takeRequests(stateDir, (request) => carryOut(request, loop, clock));
+        await takeRequests(stateDir, (request) => carryOut(request, loop, { clock, rules }));
         // Inside: a request that comes during this would else wait for the next sweep.
         await sweepAnswers(stateDir, clock.now());
       } while (again);

@@ -1,3 +1,4 @@
+import { isUntimed } from '../core/budget.ts';
 import { type Command, decide, type Event } from '../core/decide.ts';
 import { inDoubt } from '../core/decision.ts';
 import type { Evidence } from '../core/evidence.ts';
@@ -10,7 +11,8 @@ import type { Depth } from '../probes/observe.ts';
 import type { Log } from '../system/log.ts';
 import type { Journal, JournalEntry } from './journal.ts';
 import { createNudge } from './nudge.ts';
-import { chooseDelay, chooseDepth, longestLook, needsCloser } from './pace.ts';
+import { chooseDelay, chooseDepth, needsCloser } from './pace.ts';
+import { startPulse } from './pulse.ts';
 import type { SteadyClock } from './steady-time.ts';
 import { isTransition } from './transition.ts';
 
@@ -21,7 +23,6 @@ export interface LoopParts {
     readonly depth: Depth;
     readonly gapMs: Millis;
     readonly previous: Evidence | null;
-    readonly knownPid: number | null;
   }) => Promise<Evidence>;
   /** Must end by itself soon after the signal aborts, and change nothing from then on. */
   readonly perform: (action: Action, signal: AbortSignal) => Promise<ActionOutcome>;
@@ -148,22 +149,25 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
       deepWanted: deepAsked,
       sinceCloseMs: lastCloseAt === null ? null : millis(clock.elapsed() - lastCloseAt),
     });
-    const known = state.generation;
-    const knownPid = known !== null && known.startedAt !== null ? known.pid : null;
-    const began = clock.elapsed();
-    const quick = await parts.observe({ depth, gapMs, previous: evidence, knownPid });
-    const closer = needsCloser(state, depth, { before: evidence, seen: quick });
-    const last = closer ? await parts.observe({ depth: 'full', gapMs, previous: quick, knownPid }) : quick;
-    // A look that took longer than all its own deadlines was interrupted by sleep or a starved machine.
-    const overrun = clock.elapsed() - began - longestLook(closer ? 'full' : depth, parts.rules().policy);
-    const seen: Evidence = overrun > 0 ? { ...last, gapMs: millis(last.gapMs + overrun) } : last;
+    const pulse = startPulse(clock);
+    let last: Evidence;
+    let closer = false;
+    let lateMs: number;
+    try {
+      const quick = await parts.observe({ depth, gapMs, previous: evidence });
+      closer = needsCloser(state, depth, { before: evidence, seen: quick });
+      last = closer ? await parts.observe({ depth: 'full', gapMs, previous: quick }) : quick;
+    } finally {
+      lateMs = pulse.stop();
+    }
+    // What stood still in the middle of a look was sleep, or a starved machine.
+    const seen: Evidence = lateMs > 0 ? { ...last, gapMs: millis(last.gapMs + lateMs) } : last;
     const close = closer || depth === 'full' || depth === 'deep';
     evidence = seen;
     if (close) lastCloseAt = clock.elapsed();
     if (depth === 'deep') lastDeepAt = clock.now();
     await step({ kind: 'observed', evidence: seen }, 'decided');
-    const calm = state.phase.kind === 'healthy' && state.spent.length === 0 && state.pause === null;
-    if (calm) clock.anchor();
+    if (isUntimed(state, clock.now(), parts.rules().policy)) clock.anchor();
     return seen;
   };
 
@@ -175,7 +179,7 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     if (faults >= faultsToSuspend && !inDoubt(state)) {
       state = {
         ...state,
-        phase: { kind: 'suspended', cause: 'own-fault' },
+        phase: { kind: 'suspended', cause: 'own-fault', since: clock.now(), until: null },
         because:
           'three looks in a row failed by a bug of the watchdog; it decides nothing until "immune resume"',
       };

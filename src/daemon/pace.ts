@@ -8,6 +8,8 @@ import type { Depth } from '../probes/observe.ts';
 const closeEveryMs = seconds(5);
 /** A serving gateway without a held connection has its listener looked at this often. */
 const identityEveryMs = seconds(60);
+/** Channels that OpenClaw's breaker holds down are asked about this often: it lifts after minutes. */
+const channelsEveryMs = seconds(30);
 /** A gateway that is meant to be down is looked at less: a start of it also shows by the held connection. */
 const downTickMs = seconds(30);
 
@@ -24,6 +26,11 @@ export function chooseDepth(from: {
   const served = evidence.healthz.kind === 'live' && state.cause === 'serving';
   if (served) {
     if (state.generation?.readyAt === null) return 'full';
+    // An incident does not close before it is known whether the channels came back.
+    const channels = evidence.ground.channels.kind;
+    const mute = channels === 'suppressed' && sinceCloseMs >= channelsEveryMs;
+    // Deep, for only the `health` answer tells channels that are held back from a gateway that has none.
+    if (state.phase.kind === 'probation' && (channels === 'unread' || mute)) return 'deep';
     return evidence.socket.kind === 'open' || sinceCloseMs < identityEveryMs ? 'light' : 'full';
   }
   const booting = state.phase.kind === 'starting' && state.cause === 'booting';
@@ -68,13 +75,4 @@ export function needsCloser(
   if (seen.socket.kind !== 'open') return before?.socket.kind === 'open';
   const known = state.generation?.bootId ?? null;
   return known !== null && seen.socket.bootId !== null && seen.socket.bootId !== known;
-}
-
-/** Lookups of 5 s each run beside each other or one after the other, at most three deep; a deep look has its request. */
-const lookupsMs = seconds(20);
-
-/** How long a look may take when everything in it uses up its own deadline, and the process is never held up. */
-export function longestLook(depth: Depth, policy: Policy): Millis {
-  const surface = policy.healthzTimeoutMs * 2 + seconds(1);
-  return millis(depth === 'full' || depth === 'deep' ? surface + policy.witnessMs + lookupsMs : surface);
 }

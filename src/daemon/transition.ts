@@ -9,12 +9,21 @@ export function isTransition(before: State, after: State): boolean {
 }
 
 function key(state: State): string {
-  const { phase, cause, wanted, incident, generation, spent, reloads, unparks, pause, told, notes } = state;
+  const { phase, cause, also, wanted, incident, generation, spent, reloads, unparks, pause, told } = state;
   return JSON.stringify([
     phase,
     cause,
+    also,
     wanted,
-    incident === null ? null : [incident.id, incident.attempts.length, incident.exhaustedAt],
+    incident === null
+      ? null
+      : [
+          incident.id,
+          incident.attempts,
+          incident.attemptsFrom,
+          incident.exhaustedAt,
+          incident.acknowledgedAt,
+        ],
     state.lastIncident?.id ?? null,
     generation === null
       ? null
@@ -24,7 +33,11 @@ function key(state: State): string {
     unparks.length,
     pause,
     told,
-    notes,
+    state.round,
+    state.strain.count,
+    state.flapping,
+    state.losses.length,
+    state.configSeen?.key ?? null,
     state.asleepMs,
     state.leftDown,
   ]);

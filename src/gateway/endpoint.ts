@@ -28,7 +28,8 @@ export type AuthDescription =
 export type SecretResult =
   | { readonly kind: 'none-needed' }
   | { readonly kind: 'secret'; readonly mode: 'token' | 'password'; readonly secret: Secret }
-  | { readonly kind: 'unavailable'; readonly because: string };
+  /** `unset`: the config names a variable that is not there, so the gateway made up a secret that nobody knows. */
+  | { readonly kind: 'unavailable'; readonly because: string; readonly unset: boolean };
 
 export interface EndpointInput {
   /** The config with includes and variables resolved; null when it cannot be read. */
@@ -77,7 +78,7 @@ export function readSecret(input: EndpointInput): SecretResult {
     case 'none':
       return { kind: 'none-needed' };
     case 'unavailable':
-      return { kind: 'unavailable', because: found.because };
+      return { kind: 'unavailable', because: found.because, unset: found.unset };
     case 'secret':
       return { kind: 'secret', mode: found.mode, secret: secret(found.text) };
     default:
@@ -148,18 +149,29 @@ type FoundAuth =
       readonly text: string;
       readonly source: string;
     }
-  | { readonly kind: 'unavailable'; readonly mode: string; readonly because: string };
+  | {
+      readonly kind: 'unavailable';
+      readonly mode: string;
+      readonly because: string;
+      readonly unset: boolean;
+    };
 
 function describeAuth(gateway: ConfigRecord, input: EndpointInput): AuthDescription {
   const found = findAuth(gateway, input);
-  if (found.kind !== 'secret') return found;
+  if (found.kind === 'unavailable') return { kind: 'unavailable', mode: found.mode, because: found.because };
+  if (found.kind === 'none') return found;
   return { kind: 'secret', mode: found.mode, source: found.source };
 }
 
 /** OpenClaw's order: the config's value first, then the environment; without a mode a password wins over a token. */
 function findAuth(gateway: ConfigRecord, { config, env }: EndpointInput): FoundAuth {
   if (config === null) {
-    return { kind: 'unavailable', mode: 'unknown', because: "the gateway's config cannot be read" };
+    return {
+      kind: 'unavailable',
+      mode: 'unknown',
+      because: "the gateway's config cannot be read",
+      unset: false,
+    };
   }
   const auth = record(gateway['auth']);
   const password = lookUp(auth['password'], 'gateway.auth.password', 'OPENCLAW_GATEWAY_PASSWORD', env);
@@ -171,16 +183,17 @@ function findAuth(gateway: ConfigRecord, { config, env }: EndpointInput): FoundA
       kind: 'unavailable',
       mode,
       because: `gateway.auth.mode is "${mode}", which needs another way in`,
+      unset: false,
     };
   }
   const found = mode === 'token' ? token : password;
   if (found.kind === 'text') return { kind: 'secret', mode, text: found.text, source: found.source };
-  return { kind: 'unavailable', mode, because: found.because };
+  return { kind: 'unavailable', mode, because: found.because, unset: found.unset ?? false };
 }
 
 type LookUp =
   | { readonly kind: 'text'; readonly text: string; readonly source: string }
-  | { readonly kind: 'missing'; readonly because: string };
+  | { readonly kind: 'missing'; readonly because: string; readonly unset?: boolean };
 
 function lookUp(value: unknown, key: string, variable: string, env: Environment): LookUp {
   const fromEnv = (name: string): LookUp | null => {
@@ -195,6 +208,7 @@ function lookUp(value: unknown, key: string, variable: string, env: Environment)
     return {
       kind: 'missing',
       because: `${key} asks for the environment variable ${unset[1]}, which is not set`,
+      unset: true,
     };
   }
   const reference = record(value);

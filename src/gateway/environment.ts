@@ -30,6 +30,8 @@ export interface GatewaySurroundings {
   readonly env: Environment;
   /** The service's whole argument list; empty when there is no readable plist. */
   readonly programArguments: readonly string[];
+  /** The service as its plist has it; null when there is no readable one. */
+  readonly job: ServiceJob | null;
 }
 
 /**
@@ -50,6 +52,7 @@ export function readGatewayEnvironment(place: GatewayPlace, readers: Readers): G
       ...parseServiceEnv(serviceEnv ?? ''),
     },
     programArguments: job?.programArguments ?? [],
+    job,
   };
 }
 

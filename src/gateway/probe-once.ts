@@ -14,6 +14,8 @@ export interface ProbeOnceOptions {
 export interface ProbeOnceResult {
   readonly hello: HelloFacts | null;
   readonly rpc: RpcEvidence;
+  /** What `health` answered; undefined without an answer. */
+  readonly health: unknown;
   /** Why there was no hello-ok; null when there was one. */
   readonly refusal: Exclude<ConnectionEnd['kind'], 'closed'> | 'closed' | null;
   /** From the first packet to hello-ok. */
@@ -48,7 +50,7 @@ export async function probeOnceWith(
     const because = describe(first);
     const rpc: RpcEvidence =
       first.kind === 'not-ours' ? { kind: 'not-tried', because } : { kind: 'failed', because };
-    return { hello: null, rpc, refusal: first.kind, helloMs: null, healthMs: null };
+    return { hello: null, rpc, health: undefined, refusal: first.kind, helloMs: null, healthMs: null };
   }
   const helloMs = clock.elapsed() - startedAt;
   const answer = await connection.request('health', {}, options.timeoutMs);
@@ -60,6 +62,7 @@ export async function probeOnceWith(
   return {
     hello: first,
     rpc,
+    health: answer.kind === 'ok' ? answer.payload : undefined,
     refusal: null,
     helloMs,
     healthMs: answer.kind === 'ok' ? answer.latencyMs : null,

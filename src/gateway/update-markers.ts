@@ -2,6 +2,7 @@ import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { UpdateEvidence } from '../core/evidence.ts';
 import type { Instant } from '../core/time.ts';
+import { asidePattern, pendingMarkerOf } from './half-install.ts';
 import { isUpdater, type ListProcesses } from './live-processes.ts';
 import { readRows } from './sqlite.ts';
 
@@ -109,15 +110,14 @@ function realRoot(root: string): string {
   }
 }
 
-/** npm renames the old package to `.openclaw-<8 random>` while it extracts the new one. */
 function packageMarkers(packageRoot: string | null): readonly Finding[] {
   if (packageRoot === null) return [];
   const findings: Finding[] = [];
-  const pending = join(packageRoot, '.openclaw-lifecycle-pending');
+  const pending = pendingMarkerOf(packageRoot);
   if (statSync(pending, { throwIfNoEntry: false }) !== undefined) {
     findings.push({ kind: 'unproven', marker: pending });
   }
-  const aside = names(dirname(packageRoot)).find((name) => /^\.openclaw-[A-Za-z0-9]{6,12}$/.test(name));
+  const aside = names(dirname(packageRoot)).find((name) => asidePattern.test(name));
   if (aside !== undefined) findings.push({ kind: 'unproven', marker: join(dirname(packageRoot), aside) });
   return findings;
 }

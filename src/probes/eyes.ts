@@ -11,6 +11,7 @@ import { type ListenerTools, readListeners, readListenersOf } from '../system/li
 import type { Processes } from '../system/process.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
 import type { GatewayLink } from './gateway-link.ts';
+import type { Ground } from './ground.ts';
 import { judgeListener } from './listener.ts';
 import type { Eyes } from './observe.ts';
 
@@ -62,7 +63,7 @@ export async function lookAtListener(
   return own.length === 0 ? judged : { kind: 'elsewhere', pid: servicePid, addresses: own };
 }
 
-export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
+export function createEyes(parts: EyesParts, link: GatewayLink, ground: Ground): Eyes {
   const { manager, processes, label } = parts;
   const list = async (): Promise<readonly LiveProcess[]> => {
     const outcome = await processes.list();
@@ -90,11 +91,11 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
     socket: () => link.client.evidence(),
     rpc: async (servicePid) => {
       let listener: ListenerEvidence | null = null;
-      const rpc = await link.rpc(async () => {
+      const answer = await link.rpc(async () => {
         listener = await lookAtListener(parts, { ...link.endpoint(), servicePid });
         return listener;
       });
-      return { rpc, listener };
+      return { ...answer, listener };
     },
     service: () => manager.read(label),
     disabled: () => manager.readDisabled(label),
@@ -126,6 +127,7 @@ export function createEyes(parts: EyesParts, link: GatewayLink): Eyes {
         doubt('what made OpenClaw park itself'),
       );
     },
+    ground,
   };
 }
 

@@ -20,8 +20,13 @@ export interface GatewayLink {
   healthz(): Promise<HealthzEvidence>;
   readyz(): Promise<ReadinessEvidence>;
   client: GatewayClient;
-  /** A fresh connection and one `health` request. `judge` is asked who listens before the secret is sent. */
-  rpc(judge: () => Promise<ListenerEvidence>): Promise<RpcEvidence>;
+  /**
+   * A fresh connection and one `health` request, with the payload of its answer. `judge` is asked who listens before the
+   * secret is sent.
+   */
+  rpc(
+    judge: () => Promise<ListenerEvidence>,
+  ): Promise<{ readonly rpc: RpcEvidence; readonly health: unknown }>;
   close(): void;
 }
 
@@ -63,6 +68,7 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
   let endpoint = located(resolveEndpoint(input), override);
   let configProblem: string | null = null;
   let secretProblem: string | null = null;
+  let secretUnset = false;
   let target: Target | null = null;
   let http = createHttpProbe(probeAt(endpoint));
   let httpKey = keyOf(endpoint);
@@ -95,6 +101,7 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
   const aim = (): void => {
     const found = readSecret(input);
     const url = `${endpoint.tls ? 'wss' : 'ws'}://${bracketed(endpoint.host)}:${endpoint.port}`;
+    secretUnset = found.kind === 'unavailable' && found.unset;
     if (found.kind === 'unavailable') {
       secretProblem = found.because;
       // A config that is broken for a moment must not drop a connection that is held and accepted.
@@ -158,12 +165,21 @@ export function createGatewayLink(options: LinkOptions): GatewayLink {
       return second;
     },
     readyz: async () => clean(await http.readyz()),
-    client: { ...client, evidence: () => clean(client.evidence()) },
+    client: {
+      ...client,
+      evidence: () => {
+        const seen = clean(client.evidence());
+        return seen.kind === 'not-tried' ? { ...seen, secretUnset } : seen;
+      },
+    },
     rpc: async (judge) => {
-      if (target === null)
-        return { kind: 'not-tried', because: secretProblem ?? 'there is no address to connect to' };
+      if (target === null) {
+        const because = secretProblem ?? 'there is no address to connect to';
+        return { rpc: { kind: 'not-tried', because }, health: undefined };
+      }
       const proveFresh = async (): Promise<ListenerProof> => proofOf(await judge());
-      return clean((await probeOnce(target, { clock, prove: proveFresh, timeoutMs: rpcTimeoutMs })).rpc);
+      const probed = await probeOnce(target, { clock, prove: proveFresh, timeoutMs: rpcTimeoutMs });
+      return { rpc: clean(probed.rpc), health: probed.health };
     },
     close: () => {
       client.close();

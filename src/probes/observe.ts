@@ -11,13 +11,16 @@ import type {
   UpdateEvidence,
   WitnessEvidence,
 } from '../core/evidence.ts';
+import { groundUnread } from '../core/ground-evidence.ts';
 import type { Disabled, ServiceState } from '../core/service.ts';
 import type { Instant, Millis } from '../core/time.ts';
+import type { Ground, GroundAsk } from './ground.ts';
+import { memoryOf } from './machine-sight.ts';
 
 /**
- * How closely to look. `light`: the held socket and /healthz, no child process. `glance`: the same, and the rest of the
- * last look is carried on. `full`: all that a decision may rest on. `deep`: a full look of a serving gateway, with a
- * fresh connection, the `health` request and readiness; two child processes.
+ * How closely to look. `light`: the held socket, /healthz and a stat of the config, no child process. `glance`: the
+ * same, and the rest of the last look is carried on. `full`: all that a decision may rest on, the ground included.
+ * `deep`: a full look of a serving gateway, with a fresh connection, the `health` request and readiness.
  */
 export type Depth = 'light' | 'glance' | 'full' | 'deep';
 
@@ -29,9 +32,12 @@ export interface Eyes {
   readyz(): Promise<ReadinessEvidence>;
   socket(): SocketEvidence;
   /** The listener as it was judged on the way, before the secret was sent; null when it did not come to that. */
-  rpc(
-    servicePid: number | null,
-  ): Promise<{ readonly rpc: RpcEvidence; readonly listener: ListenerEvidence | null }>;
+  rpc(servicePid: number | null): Promise<{
+    readonly rpc: RpcEvidence;
+    /** What the gateway answered, not to be kept; undefined without an answer. */
+    readonly health: unknown;
+    readonly listener: ListenerEvidence | null;
+  }>;
   service(): Promise<ServiceState>;
   disabled(): Promise<Disabled>;
   plistExists(): Promise<boolean>;
@@ -41,25 +47,24 @@ export interface Eyes {
   audit(): Promise<AuditEvidence>;
   update(service: ServiceState): Promise<UpdateEvidence>;
   parkCause(): Promise<ParkCauseEvidence>;
+  readonly ground: Ground;
 }
 
 export interface Observe {
   readonly depth: Depth;
   readonly gapMs: Millis;
   readonly previous: Evidence | null;
-  /** The pid whose start time is known already: a deep look of it needs no ps. */
-  readonly knownPid: number | null;
 }
 
 export async function observe(eyes: Eyes, how: Observe): Promise<Evidence> {
   switch (how.depth) {
     case 'light':
-      return { ...blank(eyes.wall(), how), ...carriedIdentity(how.previous), ...(await surface(eyes)) };
+      return { ...blank(eyes.wall(), how), ...carriedIdentity(how.previous), ...(await surface(eyes, how)) };
     case 'glance': {
       const base = how.previous ?? blank(eyes.wall(), how);
       return {
         ...base,
-        ...(await surface(eyes)),
+        ...(await surface(eyes, how)),
         at: eyes.wall(),
         gapMs: how.gapMs,
         witness: { kind: 'unread' },
@@ -73,9 +78,18 @@ export async function observe(eyes: Eyes, how: Observe): Promise<Evidence> {
   }
 }
 
-async function surface(eyes: Eyes): Promise<Pick<Evidence, 'healthz' | 'socket'>> {
+async function surface(
+  eyes: Eyes,
+  { previous }: Observe,
+): Promise<Pick<Evidence, 'healthz' | 'socket' | 'ground'>> {
   const healthz = await eyes.healthz();
-  return { healthz, socket: eyes.socket() };
+  const ground = await eyes.ground({
+    depth: 'surface',
+    serving: healthz.kind === 'live',
+    servicePid: 'unknown',
+    previous: previous?.ground ?? null,
+  });
+  return { healthz, socket: eyes.socket(), ground };
 }
 
 /** Between two close looks a serving gateway's listener is taken to be the same: the held socket would have closed. */
@@ -101,6 +115,7 @@ function blank(at: Instant, how: Observe): Evidence {
     update: { kind: 'none' },
     rpc: { kind: 'unread' },
     parkCause: { kind: 'unread' },
+    ground: groundUnread,
   };
 }
 
@@ -108,14 +123,17 @@ async function closely(eyes: Eyes, how: Observe): Promise<Evidence> {
   const [healthz, service] = await Promise.all([eyes.healthz(), eyes.service()]);
   const pid = service.kind === 'running' ? service.pid : null;
   const serving = healthz.kind === 'live';
-  const skipProcess = pid === null || (serving && how.depth === 'deep' && pid === how.knownPid);
-  const [process, peer, absent, update] = await Promise.all([
-    skipProcess ? ({ kind: 'unread' } as const) : eyes.process(pid),
-    serving && how.depth === 'deep'
-      ? lookDeeper(eyes, pid)
-      : lookAtPeer(eyes, how.previous, { pid, serving }),
+  const deeper = serving && how.depth === 'deep' ? eyes.rpc(pid) : null;
+  const [process, peer, absent, update, ground] = await Promise.all([
+    // Of a serving gateway too: how its memory grows shows only while it serves.
+    pid === null ? ({ kind: 'unread' } as const) : eyes.process(pid),
+    deeper === null ? lookAtPeer(eyes, how.previous, { pid, serving }) : lookDeeper(eyes, pid, deeper),
     service.kind === 'not-loaded' ? lookAtAbsent(eyes) : null,
     eyes.update(service),
+    eyes.ground({
+      ...askOf({ healthz, service, previous: how.previous }),
+      ...(deeper === null ? {} : { rpcHealth: deeper.then(({ health }) => health) }),
+    }),
   ]);
   const witness: WitnessEvidence =
     healthz.kind === 'timeout' && pid !== null ? await eyes.witness(pid) : { kind: 'unread' };
@@ -128,9 +146,37 @@ async function closely(eyes: Eyes, how: Observe): Promise<Evidence> {
     healthz,
     witness,
     update,
+    ground: { ...ground, memory: memoryOf(process) },
     // Last, so that it tells of the time after the slower questions.
     socket: eyes.socket(),
   };
+}
+
+function askOf(from: Pick<Evidence, 'healthz' | 'service'> & Pick<Observe, 'previous'>): GroundAsk {
+  const { healthz, service, previous } = from;
+  // A stranger may answer in the very words of a gateway: another one, of another state directory.
+  const serving = healthz.kind === 'live' && previous?.listener.kind !== 'foreign';
+  return { depth: 'close', serving, servicePid: pidOf(service), previous: previous?.ground ?? null };
+}
+
+function pidOf(service: Evidence['service']): GroundAsk['servicePid'] {
+  switch (service.kind) {
+    case 'running':
+      return service.pid;
+    case 'stopping':
+      return service.pid ?? 'unknown';
+    case 'scheduled':
+    case 'pended':
+    case 'stopped':
+    case 'not-loaded':
+      return null;
+    case 'unread':
+    case 'no-domain':
+    case 'unknown':
+      return 'unknown';
+    default:
+      return service satisfies never;
+  }
 }
 
 async function lookAtAbsent(
@@ -143,9 +189,9 @@ async function lookAtAbsent(
 
 type Peer = Pick<Evidence, 'listener'> & Partial<Pick<Evidence, 'readiness' | 'rpc'>>;
 
-/** Who listens is asked once: by the fresh connection, before it sends the secret. So a deep look has two children. */
-async function lookDeeper(eyes: Eyes, pid: number | null): Promise<Peer> {
-  const { rpc, listener } = await eyes.rpc(pid);
+/** Who listens is asked once: by the fresh connection, before it sends the secret.  */
+async function lookDeeper(eyes: Eyes, pid: number | null, asked: ReturnType<Eyes['rpc']>): Promise<Peer> {
+  const { rpc, listener } = await asked;
   return { rpc, listener: listener ?? (await eyes.listener(pid)), readiness: await eyes.readyz() };
 }
 

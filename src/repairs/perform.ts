@@ -4,8 +4,26 @@ import { type Clock, millis } from '../core/time.ts';
 import type { Processes } from '../system/process.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
 
+type Step<K extends ActionStep['kind']> = ActionStep & { readonly kind: K };
+
+/** Repairs of what a start stands on. Each keeps what it replaces under the action's id, and starts nothing. */
+export interface Repairs {
+  reinstall(step: Step<'reinstall'>, actionId: string, signal: AbortSignal): Promise<ActionOutcome>;
+  rollback(step: Step<'rollback'>, actionId: string, signal: AbortSignal): Promise<ActionOutcome>;
+  undo(step: Step<'undo'>, signal: AbortSignal): Promise<ActionOutcome>;
+}
+
+const notAvailable = async (): Promise<ActionOutcome> => ({
+  kind: 'refused',
+  because: 'this watchdog keeps neither snapshots nor archives to repair with: not available',
+});
+
+/** A rung without anything to repair with answers so, and the ladder goes on to tell the operator. */
+export const noRepairs: Repairs = { reinstall: notAvailable, rollback: notAvailable, undo: notAvailable };
+
 /** The only hands that change the gateway. */
 export interface Hands {
+  readonly repairs: Repairs;
   readonly manager: ServiceManager;
   readonly processes: Processes;
   readonly clock: Clock;
@@ -32,12 +50,18 @@ export async function perform(action: Action, hands: Hands): Promise<ActionOutco
       return load(step, hands, []);
     case 'unpark':
       return load(step, hands, [() => hands.manager.enable(step.label)]);
+    case 'reinstall':
+      return hands.repairs.reinstall(step, action.id, hands.signal);
+    case 'rollback':
+      return hands.repairs.rollback(step, action.id, hands.signal);
+    case 'undo':
+      return hands.repairs.undo(step, hands.signal);
     default:
       return step satisfies never;
   }
 }
 
-async function restart(step: ActionStep & { kind: 'restart' }, hands: Hands): Promise<ActionOutcome> {
+async function restart(step: Step<'restart'>, hands: Hands): Promise<ActionOutcome> {
   const { manager, processes } = hands;
   const { expected, label } = step;
   const service = await manager.read(label);
@@ -75,10 +99,7 @@ async function ensureStarted(label: string, asked: ServiceOutcome, hands: Hands)
   return failed(`${first}${started.because}`);
 }
 
-async function start(
-  step: ActionStep & { kind: 'start' },
-  { manager, signal }: Hands,
-): Promise<ActionOutcome> {
+async function start(step: Step<'start'>, { manager, signal }: Hands): Promise<ActionOutcome> {
   const service = await manager.read(step.label);
   if (service.kind === 'running') return refused('the job has a process again');
   if (service.kind !== 'pended' && service.kind !== 'stopped' && service.kind !== 'scheduled') {
@@ -89,7 +110,7 @@ async function start(
 }
 
 async function load(
-  step: ActionStep,
+  step: Step<'reload' | 'unpark'>,
   { manager, plist, signal }: Hands,
   before: readonly (() => Promise<ServiceOutcome>)[],
 ): Promise<ActionOutcome> {

@@ -14,7 +14,7 @@ export interface WrittenIdentity extends ProcessIdentity {
 /** `unknown` is not dead: whoever cannot be read is taken to be alive. */
 export type Aliveness = 'alive' | 'dead' | 'unknown';
 
-type RowOutcome =
+export type RowOutcome =
   | { readonly kind: 'row'; readonly row: ProcessRow }
   | { readonly kind: 'gone' }
   | { readonly kind: 'unknown'; readonly because: string };
@@ -102,9 +102,10 @@ export function createProcesses(deps: {
     const outcome = await row(pid);
     if (outcome.kind === 'unknown') return outcome;
     if (outcome.kind === 'gone') return { kind: 'gone', pid };
-    const { startedAt, cpuMs, stat, command } = outcome.row;
+    const { startedAt, cpuMs, residentBytes, stat, command } = outcome.row;
     // Only the program: evidence is written down, and an argument may be a secret.
-    return { kind: 'alive', pid, startedAt, cpuMs, stat, command: command.split(/\s/)[0] ?? '' };
+    const program = command.split(/\s/)[0] ?? '';
+    return { kind: 'alive', pid, startedAt, cpuMs, residentBytes, stat, command: program };
   };
 
   const list = async (): Promise<ListOutcome> => {

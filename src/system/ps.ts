@@ -10,6 +10,8 @@ export interface ProcessRow {
   readonly startedAt: Instant;
   /** Processor time used since its start. */
   readonly cpuMs: number;
+  /** Memory it holds now; none of a process that is dead but not yet collected. */
+  readonly residentBytes: number;
   readonly command: string;
 }
 
@@ -24,11 +26,14 @@ export const psColumns: readonly string[] = [
   'stat=',
   'lstart=',
   'time=',
+  'rss=',
   'command=',
 ].flatMap((column) => ['-o', column]);
 
 const line =
-  /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\w{3}\s+\w{3}\s+\d+\s+[\d:]+\s+\d{4})\s+(\S+)(?:\s+(.*))?$/;
+  /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\w{3}\s+\w{3}\s+\d+\s+[\d:]+\s+\d{4})\s+(\S+)\s+(\d+)(?:\s+(.*))?$/;
+/** Both systems count resident memory in these. */
+const kibibyte = 1_024;
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** Parses the whole output; lines that do not look like a process are left out. */
@@ -42,11 +47,20 @@ export function parsePs(text: string): readonly ProcessRow[] {
 function parsePsLine(text: string): ProcessRow | null {
   const match = line.exec(text);
   if (match === null) return null;
-  const [, pid = '', ppid = '', uid = '', stat = '', started = '', time = '', command = ''] = match;
+  const [, pid = '', ppid = '', uid = '', stat = '', started = '', time = '', rss, command = ''] = match;
   const startedAt = parseLstart(started);
   const cpuMs = parseCpuTime(time);
   if (startedAt === null || cpuMs === null) return null;
-  return { pid: Number(pid), ppid: Number(ppid), uid: Number(uid), stat, startedAt, cpuMs, command };
+  return {
+    pid: Number(pid),
+    ppid: Number(ppid),
+    uid: Number(uid),
+    stat,
+    startedAt,
+    cpuMs,
+    residentBytes: Number(rss) * kibibyte,
+    command,
+  };
 }
 
 /** `Sun Nov 22 11:13:55 2026` in UTC, as ps prints a start time in the C locale. */

@@ -11,6 +11,8 @@ interface RunRequest {
   readonly input?: string;
   /** Captured output beyond this is cut (default 1 MiB): a child that floods us must not fill our memory. */
   readonly maxBytes?: number;
+  /** Ends the child as a deadline would; the answer is `signaled`. */
+  readonly signal?: AbortSignal;
 }
 
 export type RunResult =
@@ -54,6 +56,7 @@ export const run: Run = async (request) => {
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.input === undefined ? { stdin: 'ignore' as const } : { input: request.input }),
     timeout: request.timeoutMs,
+    ...(request.signal === undefined ? {} : { cancelSignal: request.signal }),
     forceKillAfterDelay: killAfterMs,
     // Left on, the package listens for SIGTERM while a child runs and raises it again: the daemon would die at once
     // instead of ending in good order, and a launchctl that is restarting the gateway would be cut off with it.

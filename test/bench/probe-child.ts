@@ -7,6 +7,7 @@ import { millis } from '../../src/core/time.ts';
 import { sightGateway } from '../../src/daemon/gateway-sight.ts';
 import { createEyes, type EyesParts, lookAtListener } from '../../src/probes/eyes.ts';
 import { createGatewayLink } from '../../src/probes/gateway-link.ts';
+import { createGroundSights } from '../../src/probes/ground-sights.ts';
 import { type Depth, observe } from '../../src/probes/observe.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { readIfExists } from '../../src/system/durable-file.ts';
@@ -65,7 +66,18 @@ while (link.client.evidence().kind !== 'open') {
   if (clock.elapsed() > deadline) throw new Error(JSON.stringify(link.client.evidence()));
   await sleep(50);
 }
-const eyes = createEyes(parts, link);
+const ground = createGroundSights({
+  clock,
+  run,
+  processes: parts.processes,
+  uid,
+  redact: (text) => text,
+  place: () => sightGateway(settings, uid).ground,
+  wait: false,
+  validatorTimeoutMs: () => settings.policy.validatorMs,
+  onSettled: () => undefined,
+});
+const eyes = createEyes(parts, link, ground.look);
 let previous: Evidence | null = null;
 
 const costs: LookCosts = {
@@ -73,6 +85,7 @@ const costs: LookCosts = {
   deep: await looks('deep', counts.deep),
 };
 process.stdout.write(`${JSON.stringify(costs)}\n`);
+await ground.close();
 link.close();
 
 async function looks(depth: Depth, count: number): Promise<readonly LookCost[]> {
@@ -81,8 +94,7 @@ async function looks(depth: Depth, count: number): Promise<readonly LookCost[]> 
     const before = cpuOf(process.pid);
     const from = performance.now();
     if (depth === 'deep') link.refresh();
-    const knownPid = previous?.service.kind === 'running' ? previous.service.pid : null;
-    previous = await observe(eyes, { depth, gapMs: millis(0), previous, knownPid });
+    previous = await observe(eyes, { depth, gapMs: millis(0), previous });
     const wallMs = performance.now() - from;
     const after = cpuOf(process.pid);
     const good = previous.healthz.kind === 'live' && (depth === 'light' || previous.rpc.kind === 'ok');

@@ -36,7 +36,7 @@ export function measureProbes(ground: Ground, rivals: readonly Rival[]): Section
   return {
     title: `One probe of a ${ground.name}`,
     method: [
-      "The daemon's own eyes in a process with the daemon's V8 options, a connection held; a look is /healthz plus the state of the held connection, a deep look adds launchctl, lsof, a fresh connection with `health`, and /readyz.",
+      "The daemon's own eyes in a process with the daemon's V8 options, a connection held; a look is /healthz plus the state of the held connection, a deep look adds launchctl, lsof, ps, a fresh connection with `health`, /readyz, and the files the gateway stands on.",
       'Wall and processor time of each; the first five are not counted. Rivals are whole processes, children included.',
     ],
     rows: [
@@ -45,7 +45,7 @@ export function measureProbes(ground: Ground, rivals: readonly Rival[]): Section
       row('one deep look: wall', show(spreadOf(costs.deep.map((each) => each.wallMs)), 'ms')),
       row('one deep look: own processor time', show(deepOwn, 'ms')),
       row(
-        'one deep look: processor time of its two children (ticks of 10 ms)',
+        'one deep look: processor time of its children (ticks of 10 ms)',
         show(spreadOf(costs.deep.map((each) => each.childrenMs)), 'ms'),
       ),
       ...children(ground),

@@ -8,6 +8,7 @@ import { runCommand } from '../real/commands.ts';
 import { newestVersion } from '../real/places.ts';
 import { endProcessesOfHome } from '../real/processes.ts';
 import { copyCheckout, runAsUser, type TestUser, testUser } from '../real/unprivileged.ts';
+import { measureDecisions } from './decisions.ts';
 import { load, machine, renderSection } from './figures.ts';
 import { label, practiceGround } from './ground.ts';
 import { measureIdle } from './idle.ts';
@@ -52,6 +53,7 @@ async function practicePart(): Promise<void> {
   try {
     console.log(renderSection(await measureIdle(ground, Number(values.minutes))));
     console.log(renderSection(measureProbes(ground, [])));
+    console.log(renderSection(measureDecisions()));
     console.log(renderSection(await measureRounds(ground, { rounds: Number(values.rounds) })));
     const target = `gui/${process.getuid?.() ?? 0}/${label}`;
     const options = { env: {}, cwd: ground.root, timeoutMs: bootoutTimeoutMs };

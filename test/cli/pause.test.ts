@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCheck } from '../../src/cli/check.ts';
+import { type Looked, runCheck } from '../../src/cli/check.ts';
 import { runPause, runResume } from '../../src/cli/pause.ts';
 import type { Evidence } from '../../src/core/evidence.ts';
+import { groundUnread } from '../../src/core/ground-evidence.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
 import { instant, millis, minutes } from '../../src/core/time.ts';
 import { type Answer, commandsDirectory, type Request, takeRequests } from '../../src/daemon/commands.ts';
 import { writeStatus } from '../../src/daemon/status-file.ts';
@@ -27,6 +29,12 @@ const down: Evidence = {
   update: { kind: 'none' },
   rpc: { kind: 'unread' },
   parkCause: { kind: 'unread' },
+  ground: groundUnread,
+};
+
+const looked: Looked = {
+  evidence: down,
+  rules: { policy: defaultPolicy, mode: 'act', label: 'ai.openclaw.gateway' },
 };
 
 describe('a command to the watchdog', () => {
@@ -107,9 +115,9 @@ describe('a command to the watchdog', () => {
 
   it('check lets the running watchdog look', async () => {
     const taken = await startDaemon({ ok: false, text: 'ok    service: a\nFAIL  healthz: b' });
-    const never = (): Promise<Evidence> => Promise.reject(new Error('looked itself'));
-    expect(await runCheck({ json: true }, test.context, never)).toBe(3);
-    expect(taken).toEqual([{ kind: 'check', by: 'immune check' }]);
+    const never = (): Promise<Looked> => Promise.reject(new Error('looked itself'));
+    expect(await runCheck({ json: true, why: false }, test.context, never)).toBe(3);
+    expect(taken).toEqual([{ kind: 'check', by: 'immune check', why: false }]);
     expect(JSON.parse(test.written())).toMatchObject({
       by: 'watchdog',
       ok: false,
@@ -118,7 +126,7 @@ describe('a command to the watchdog', () => {
   });
 
   it('check looks by itself when no watchdog runs, and says each verdict in a sentence', async () => {
-    expect(await runCheck({ json: false }, test.context, () => Promise.resolve(down))).toBe(3);
+    expect(await runCheck({ json: false, why: false }, test.context, () => Promise.resolve(looked))).toBe(3);
     expect(test.written().split('\n')).toEqual([
       'the watchdog does not answer; looked at from here:',
       "ok    service: the gateway's job runs as process 77",

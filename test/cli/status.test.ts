@@ -44,7 +44,7 @@ const hung = facts({
 });
 const stoppedByYou = facts({
   ...read({
-    phase: { kind: 'suspended', cause: 'stopped-by-operator' },
+    phase: { kind: 'suspended', cause: 'stopped-by-operator', since: earlier(minutes(2)), until: null },
     cause: 'stopped-by-operator',
     wanted: 'down',
     because: 'stopped by you ("openclaw gateway stop"); "openclaw gateway start" brings it back',
@@ -78,7 +78,7 @@ const booting = facts({
 });
 const paused = facts(
   read({
-    phase: { kind: 'suspended', cause: 'paused' },
+    phase: { kind: 'suspended', cause: 'paused', since: earlier(minutes(1)), until: plus(now, minutes(29)) },
     pause: { since: earlier(minutes(1)), until: plus(now, minutes(29)), because: 'Paused by immune pause' },
   }),
 );

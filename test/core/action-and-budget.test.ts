@@ -105,7 +105,9 @@ describe('the budget', () => {
     later.hold('1:00:00', '5:59:50', world.frozen('idle'), 10);
     expect(later.deeds).toEqual([]);
     expect(later.heard.map((line) => line.split(' ')[1])).toEqual(['opened', 'exhausted']);
-    expect(later.texts.at(-1)).toMatch(/all 6 actions of 6 h are used up/);
+    expect(later.texts.at(-1)).toMatch(
+      /the budget of 6 actions in 6 h is used up; the next one is possible in/,
+    );
     later.hold('6:00:00', '6:00:00', world.frozen('idle'));
     expect(later.deeds).toEqual(['restart']);
   });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Evidence } from '../../src/core/evidence.ts';
+import { type GroundEvidence, groundUnread, type LogFinding } from '../../src/core/ground-evidence.ts';
 import { type Instant, instant, millis } from '../../src/core/time.ts';
 import { dawn } from './world.ts';
 
@@ -34,6 +35,107 @@ const shutdown = fc.option(fc.record({ at: moment, reason: because, restartExpec
 const marked = <K extends string>(...all: readonly K[]) =>
   fc.record({ kind: fc.constantFrom(...all), marker: because });
 
+const remedy = fc.oneof(
+  kinds('unread'),
+  reasoned('unknown', 'unavailable'),
+  one('ready', { id: because, because }),
+);
+const ground: fc.Arbitrary<GroundEvidence> = fc.record({
+  config: fc.oneof(
+    kinds('unread'),
+    reasoned('unknown'),
+    one('sound', {
+      hash: fc.constantFrom('a', 'b'),
+      changedAt: moment,
+      validator: fc.constantFrom('valid', 'pending', 'unknown'),
+    }),
+    one('faulty', {
+      fault: fc.constantFrom('missing', 'unreadable', 'clobbered', 'broken', 'incomplete', 'rejected'),
+      hash: fc.constantFrom(null, 'a', 'b'),
+      changedAt: fc.option(moment, { nil: null }),
+      because,
+    }),
+  ),
+  dependencies: fc.oneof(
+    kinds('unread'),
+    reasoned('unknown'),
+    one('intact', { version: because }),
+    one('half-installed', { aside: fc.option(because, { nil: null }), because }),
+    one('missing', { names: fc.array(because, { maxLength: 2 }), because }),
+    one('corrupted', { files: fc.array(because, { maxLength: 2 }), because }),
+  ),
+  plugins: fc.oneof(kinds('unread', 'intact'), reasoned('unknown'), one('broken', { id: because, because })),
+  launch: fc.oneof(
+    kinds('unread'),
+    reasoned('unknown'),
+    one('sound', { node: because }),
+    one('broken', {
+      part: fc.constantFrom('node-missing', 'node-unfit', 'wrapper', 'environment-file'),
+      because,
+    }),
+  ),
+  lock: fc.oneof(
+    kinds('unread', 'free'),
+    reasoned('unknown'),
+    one('ours', { pid }),
+    one('held', { pid, command: because }),
+  ),
+  disk: fc.oneof(
+    kinds('unread'),
+    reasoned('unknown'),
+    one('read', { path: because, freeBytes: fc.constantFrom(0, 1e12) }),
+  ),
+  descriptors: fc.oneof(
+    kinds('unread'),
+    reasoned('unknown'),
+    one('read', { pid, open: fc.constantFrom(10, 256), limit: fc.constant(256) }),
+  ),
+  memory: fc.oneof(
+    kinds('unread'),
+    reasoned('unknown'),
+    one('read', { pid, residentBytes: fc.constantFrom(1, 9e9, 3e10) }),
+  ),
+  boot: fc.oneof(
+    kinds('unread', 'none'),
+    reasoned('unknown'),
+    one('row', {
+      pid: fc.option(pid, { nil: null }),
+      startedAt: moment,
+      outcome: because,
+      reason: fc.option(because, { nil: null }),
+    }),
+  ),
+  log: fc.oneof(
+    kinds('unread'),
+    reasoned('unknown'),
+    one('read', {
+      findings: fc.array(
+        fc.record({
+          sign: fc.constantFrom<LogFinding['sign'][]>(
+            'module-missing',
+            'code-damaged',
+            'schema-newer',
+            'migration-required',
+            'descriptors',
+            'plugin-converging',
+            'other-failure',
+          ),
+          at: fc.option(moment, { nil: null }),
+          text: because,
+        }),
+        { maxLength: 3 },
+      ),
+    }),
+  ),
+  channels: fc.oneof(
+    kinds('unread', 'normal'),
+    reasoned('unknown'),
+    one('suppressed', { until: fc.option(moment, { nil: null }), because }),
+  ),
+  rollback: remedy,
+  reinstall: remedy,
+});
+
 /** Every Evidence the types allow, however little sense it makes. */
 export const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
   at: moment,
@@ -52,7 +154,14 @@ export const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
   process: fc.oneof(
     kinds('unread'),
     one('gone', { pid }),
-    one('alive', { pid, startedAt: moment, cpuMs: fc.nat(), stat: because, command: because }),
+    one('alive', {
+      pid,
+      startedAt: moment,
+      cpuMs: fc.nat(),
+      residentBytes: fc.nat(),
+      stat: because,
+      command: because,
+    }),
     reasoned('unknown'),
   ),
   healthz: fc.oneof(
@@ -107,4 +216,6 @@ export const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
   update: fc.oneof(kinds('none'), marked('running', 'stale'), reasoned('unknown')),
   rpc: fc.oneof(kinds('unread'), one('ok', { latencyMs: fc.nat() }), reasoned('failed', 'not-tried')),
   parkCause: fc.oneof(kinds('unread', 'gone'), reasoned('present', 'unknown')),
+  // Most looks have sound ground, or hardly any of them would lead to a restart.
+  ground: fc.oneof({ weight: 3, arbitrary: fc.constant(groundUnread) }, { weight: 1, arbitrary: ground }),
 });

@@ -38,7 +38,9 @@ const anyEvent: fc.Arbitrary<Event> = fc.oneof(
       },
     }),
   ),
-  fc.constant<Event>({ kind: 'commanded', command: { kind: 'resume' } }),
+  fc
+    .constantFrom('resume' as const, 'repair' as const, 'acknowledge' as const)
+    .map((kind): Event => ({ kind: 'commanded', command: { kind } })),
 );
 /** The same sight may last: repeated looks are what thresholds and graces are about. */
 const anyLife = fc.array(
@@ -85,7 +87,7 @@ test('whatever the evidence, decide answers, keeps its guards, and its state is 
       expect(JSON.parse(text)).toEqual(state);
       expect(text.length).toBeLessThan(16_000);
     }),
-    { seed, numRuns: 3_000 },
+    { seed, numRuns: 4_000 },
   );
   expect(acted).toBeGreaterThan(100);
 }, 60_000);

@@ -57,7 +57,7 @@ describe('the port and the secret', () => {
     expect(story.phase).toBe('exhausted: port-orphan');
     story.hold(
       '10:05',
-      '11:10',
+      '12:10',
       world.but(world.unloaded, { listener: orphan, healthz: { kind: 'live', latencyMs: 2 } }),
     );
     expect(story.phase).toBe('healthy');

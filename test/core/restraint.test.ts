@@ -176,7 +176,7 @@ describe('pause', () => {
   test.each(['journal-in-doubt', 'own-fault'] as const)(
     '%s: nothing until a person resumes, not even because a pause ends or the gateway serves',
     (cause) => {
-      const phase: Phase = { kind: 'suspended', cause };
+      const phase: Phase = { kind: 'suspended', cause, since: world.dawn, until: null };
       const story = tell(acting, { ...initialState, phase });
       story.hold('00:10', '01:00', world.serving());
       pause(story, '01:05', '02:00');

@@ -15,7 +15,8 @@ export function moment(text: string): Instant {
   return instant(dawn + parts.reduce((sum, part) => sum * 60 + part, 0) * 1_000);
 }
 
-function spellMoment(at: Instant): string {
+/** The moment as `moment` reads it. */
+export function spellMoment(at: Instant): string {
   const s = Math.round((at - dawn) / 1_000);
   const two = (n: number): string => String(n).padStart(2, '0');
   const rest = `${two(Math.floor((s % 3_600) / 60))}:${two(s % 60)}`;

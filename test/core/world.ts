@@ -1,4 +1,5 @@
 import type { Evidence, HealthzEvidence, SocketEvidence } from '../../src/core/evidence.ts';
+import { type GroundEvidence, groundUnread } from '../../src/core/ground-evidence.ts';
 import { type Instant, instant, millis } from '../../src/core/time.ts';
 
 /** What one look sees, as a function of the moment it is taken. */
@@ -28,6 +29,7 @@ const nothing: Evidence = {
   update: { kind: 'none' },
   rpc: { kind: 'unread' },
   parkCause: { kind: 'unread' },
+  ground: groundUnread,
 };
 
 const sight =
@@ -50,7 +52,15 @@ export const third: Life = { pid: 300, startedAt: instant(dawn + 300_000) };
 
 const running = ({ pid, startedAt }: Life): Pick<Evidence, 'service' | 'process'> => ({
   service: { kind: 'running', pid, runs: 1, lastExit: null },
-  process: { kind: 'alive', pid, startedAt, cpuMs: 1_000, stat: 'S', command: 'openclaw-gateway' },
+  process: {
+    kind: 'alive',
+    pid,
+    startedAt,
+    cpuMs: 1_000,
+    residentBytes: 400_000_000,
+    stat: 'S',
+    command: 'openclaw-gateway',
+  },
 });
 const listens = ({ pid }: Life): Pick<Evidence, 'listener'> => ({
   listener: { kind: 'ours', pid, addresses: ['127.0.0.1'] },
@@ -80,8 +90,16 @@ const silent = (at: Instant): HealthzEvidence => ({
   sentAt: instant(at - healthzTimeoutMs),
 });
 
+const asked: GroundEvidence = { ...groundUnread, channels: { kind: 'normal' } };
+
 export const serving = (life: Life = first): Sight =>
-  sight((at) => ({ ...running(life), ...listens(life), healthz: live, socket: held(life, at) }));
+  sight((at) => ({
+    ...running(life),
+    ...listens(life),
+    healthz: live,
+    socket: held(life, at),
+    ground: asked,
+  }));
 
 /** The look right after the held connection broke: no child process has been asked yet. */
 export const connectionBroke = (goodbye: string | null = null): Sight =>

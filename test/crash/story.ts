@@ -28,7 +28,14 @@ export async function openStand(bundle: string): Promise<Stand> {
   ground.configure({
     serviceManager: 'launchd',
     tools: { ...settings.tools, launchctl: fake.launchctl },
-    policy: { ...settings.policy, hangActMs: 600, stableMs: 200, healthzTimeoutMs: 500, exitWaitMs: 4_000 },
+    policy: {
+      ...settings.policy,
+      hangActMs: 600,
+      backoffMs: 300,
+      stableMs: 200,
+      healthzTimeoutMs: 500,
+      exitWaitMs: 4_000,
+    },
   });
   const loaded = await asked('bootstrap', `gui/${fake.uid}`, ground.plist);
   if (loaded.code !== 0) throw new Error(loaded.stderr);

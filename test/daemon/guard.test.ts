@@ -17,6 +17,7 @@ const policy: Partial<Policy> = {
   urgentTickMs: millis(100),
   healthzTimeoutMs: millis(800),
   hangActMs: seconds(2),
+  backoffMs: millis(500),
   hangActAloneMs: seconds(20),
   witnessMs: millis(500),
   pendedGraceMs: millis(800),
@@ -183,7 +184,11 @@ describe.concurrent('a guarded gateway', { timeout: 90_000 }, () => {
     // The practice gateway takes a fault over within a moment; only then is there something to find.
     const readyz = `http://127.0.0.1:${on.port}/readyz`;
     while ((await fetch(readyz)).status !== 503) await on.clock.sleep(millis(20));
-    await sendRequest(on.paths.state, { kind: 'check', by: 'test' }, { clock: on.clock, timeoutMs: 20_000 });
+    await sendRequest(
+      on.paths.state,
+      { kind: 'check', by: 'test', why: false },
+      { clock: on.clock, timeoutMs: 20_000 },
+    );
     const status = await until(on, (now) => now.state.notes.some((note) => note.includes('telegram')));
     expect(status.state.phase.kind).toBe('healthy');
     await on.clock.sleep(seconds(2));
@@ -203,7 +208,7 @@ describe.concurrent('a guarded gateway', { timeout: 90_000 }, () => {
     kill(on, 'SIGSTOP');
     await on.clock.sleep(seconds(4));
     expect(intents(on)).toEqual([]);
-    expect((await on.status())?.state.phase).toEqual({ kind: 'suspended', cause: 'paused' });
+    expect((await on.status())?.state.phase).toMatchObject({ kind: 'suspended', cause: 'paused' });
     await sendRequest(on.paths.state, { kind: 'resume', by: 'test' }, { clock: on.clock, timeoutMs: 5_000 });
     await until(on, healed);
     expect(intents(on)).toHaveLength(1);

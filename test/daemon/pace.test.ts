@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Evidence, SocketEvidence } from '../../src/core/evidence.ts';
+import { groundUnread } from '../../src/core/ground-evidence.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { initialState, type State } from '../../src/core/state.ts';
 import { instant, millis } from '../../src/core/time.ts';
-import { chooseDelay, chooseDepth, longestLook, needsCloser } from '../../src/daemon/pace.ts';
+import { chooseDelay, chooseDepth, needsCloser } from '../../src/daemon/pace.ts';
 
 const open = (bootId: string | null): SocketEvidence => ({
   kind: 'open',
@@ -40,6 +41,7 @@ const evidence = (more: Partial<Evidence>): Evidence => ({
   update: { kind: 'none' },
   rpc: { kind: 'unread' },
   parkCause: { kind: 'unread' },
+  ground: groundUnread,
   ...more,
 });
 
@@ -111,10 +113,5 @@ describe('how closely the daemon looks', () => {
   it('follows a quick "not serving" at once with a close look', () => {
     expect(chooseDelay(served, evidence({ healthz: { kind: 'refused' } }), defaultPolicy)).toBe(0);
     expect(chooseDelay(served, evidence({}), defaultPolicy)).toBe(defaultPolicy.tickMs);
-  });
-
-  it('allows a close look the time of all its own deadlines', () => {
-    expect(longestLook('full', defaultPolicy)).toBeGreaterThan(longestLook('light', defaultPolicy));
-    expect(longestLook('light', defaultPolicy)).toBeGreaterThan(defaultPolicy.healthzTimeoutMs);
   });
 });

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { millis, seconds } from '../../src/core/time.ts';
+import { millis, minutes, seconds } from '../../src/core/time.ts';
 import { spell } from '../../src/core/words.ts';
 import { type Fault, faults } from './faults.ts';
 import { type Measured, measure, serves } from './measure.ts';
@@ -18,10 +18,13 @@ const shortened: Partial<Policy> = {
   urgentTickMs: millis(250),
   healthzTimeoutMs: millis(1_000),
   hangActMs: seconds(3),
+  backoffMs: seconds(1),
   witnessMs: seconds(1),
   pendedGraceMs: seconds(2),
   reloadAfterMs: seconds(4),
   stableMs: seconds(2),
+  // One fault after the other within a minute is the show, and no flapping gateway.
+  flap: { limit: 50, windowMs: minutes(30) },
 };
 const launchd = { throttleMs: 1_000, exitTimeOutMs: 1_000 };
 const patience = real ? { healMs: 180_000, leaveMs: 6_000 } : { healMs: 45_000, leaveMs: 6_000 };

@@ -137,6 +137,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       uid,
       sight: () => sightGateway(settings, uid),
       onSecret: () => undefined,
+      redact: (text) => text,
       startJob: async () => undefined,
       signal: controller.signal,
     });

@@ -97,7 +97,11 @@ test('a gateway as 2026.9.6 installs it is found whole', () => {
     serviceLogs: [join(home, 'gateway.log')],
   });
   const readers = { readText: () => null, parsePlist };
-  expect(readGatewayEnvironment(found.installation, readers)).toEqual({ env: {}, programArguments: [] });
+  expect(readGatewayEnvironment(found.installation, readers)).toEqual({
+    env: {},
+    programArguments: [],
+    job: null,
+  });
 });
 
 test('a profile is found by its label, and its config by the service’s environment', () => {

@@ -154,7 +154,7 @@ function installPackage(): void {
     join(root, 'package.json'),
     JSON.stringify({ ...manifest, optionalDependencies: { maybe: '1' } }),
   );
-  writeFileSync(join(root, 'dist', 'index.js'), '');
+  writeFileSync(join(root, 'dist', 'index.js'), '//');
   for (const name of ['ws', '@scope/a']) {
     mkdirSync(join(root, 'node_modules', name), { recursive: true });
     writeFileSync(join(root, 'node_modules', name, 'package.json'), '{}');

@@ -70,7 +70,7 @@ export function watchdogScenario(
 const title = (name: string, options: GatewayOptions): string =>
   options.version === undefined ? name : `${name} (${options.version})`;
 
-function show(what: string, text: string): void {
+export function show(what: string, text: string): void {
   const lines = text.trimEnd().split('\n').slice(-shownLines);
   console.log(`---- ${what} (last ${lines.length} lines)\n${lines.join('\n')}`);
 }

@@ -151,15 +151,16 @@ watchdogScenario(
     });
     const mark = markNow(gateway, watchdog);
 
-    const seen = await watchdog.waitForJournal('parked', names('parked-cause-present'), {
+    // What made it park leads: that is what a person has to mend.
+    const seen = await watchdog.waitForJournal('what made it park', names('dependency-missing'), {
       timeoutMs: 60_000,
       afterSeq: before.seq,
     });
-    expect(seen.because).toContain('the dependency ws is missing');
+    expect(seen.because).toContain('ws is missing');
     await lookedFor(watchdog, leftAloneMs);
     const status = await watchdog.immune('status');
-    expect(status.stdout).toMatch(/gateway +parked by OpenClaw/);
-    expect(status.stdout).toContain('the dependency ws is missing');
+    expect(status.stdout).toContain('ws is missing');
+    expect(status.stdout).toContain('npm install -g openclaw@');
     expect(status.code).toBe(3);
     expectNoAction(gateway, watchdog, mark);
     expect(intentsSince(watchdog, before)).toEqual([]);

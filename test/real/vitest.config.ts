@@ -3,11 +3,16 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import CountingReporter from './counting-reporter.ts';
 
-/** The file with the boot of 240 s first: started last, it would be waited for with a worker idle. */
+/** The longest files first: started last, one would be waited for with a worker idle. */
+const longest = ['fault-matrix', 'slow-boot'];
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLongest = (file: TestSpecification) => Number(file.moduleId.includes('slow-boot'));
-    return (await super.sort(files)).toSorted((a, b) => isLongest(b) - isLongest(a));
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const place = longest.findIndex((name) => moduleId.includes(name));
+      return place < 0 ? longest.length : place;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }
 }
 

@@ -30,6 +30,11 @@ const commandTimeoutMs = 30_000;
 
 export type WatchdogHome = Awaited<ReturnType<typeof installWatchdog>>;
 
+/** A duration such as "10s", a count, or a window with its limit. */
+type PolicyWords = Readonly<
+  Record<string, string | number | { readonly limit: number; readonly windowMs: string }>
+>;
+
 const watchdogLabel = 'org.openclaw-immune.watchdog';
 
 /**
@@ -102,9 +107,9 @@ export async function installWatchdog(gateway: GatewayHome, ...options: readonly
     },
 
     /** Edits the settings as a person would, and waits until the running daemon goes by them. */
-    async setPolicy(policy: Readonly<Record<string, string>>): Promise<void> {
+    async setPolicy(policy: PolicyWords): Promise<void> {
       const before = readFileSync(configPath, 'utf8');
-      const lines = Object.entries(policy).map(([key, value]) => `    ${key}: '${value}',\n`);
+      const lines = Object.entries(policy).map(([key, value]) => `    ${key}: ${JSON.stringify(value)},\n`);
       const after = before.replace(/^ {2}policy: \{\n/m, (opening) => opening + lines.join(''));
       writeFileSync(configPath, after);
       await until(

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ServiceOutcome, ServiceState } from '../../src/core/service.ts';
 import type { Action, ActionStep } from '../../src/core/state.ts';
 import { type Clock, instant, millis } from '../../src/core/time.ts';
-import { type Hands, perform } from '../../src/repairs/perform.ts';
+import { type Hands, noRepairs, perform } from '../../src/repairs/perform.ts';
 import type { Processes } from '../../src/system/process.ts';
 import type { ServiceManager } from '../../src/system/service-manager.ts';
 
@@ -67,6 +67,7 @@ function hands(world: World): { hands: Hands; deeds: string[] } {
       clock,
       uid: 501,
       plist: '/plist',
+      repairs: noRepairs,
       exitWaitMs: 5_000,
       signal: controller.signal,
     },

@@ -75,6 +75,7 @@ export const shortened = {
   urgentTickMs: 100,
   healthzTimeoutMs: 800,
   hangActMs: 1_500,
+  backoffMs: 500,
   hangActAloneMs: 15_000,
   witnessMs: 300,
   pendedGraceMs: 800,

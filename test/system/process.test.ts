@@ -50,10 +50,10 @@ describe('ps output', () => {
 
   it('reads a line of procps and a line of macOS, and leaves out what is no process', () => {
     const text = [
-      '   2862    2836     0 Ss   Sun Nov 22 11:13:55 2026 00:00:00 bash /dev/fd/3',
-      '  501     1   501 S    Sun Nov  1 08:00:09 2026       12:01.50 /opt/homebrew/bin/node  /a b/index.js gateway',
+      '   2862    2836     0 Ss   Sun Nov 22 11:13:55 2026 00:00:00  3412 bash /dev/fd/3',
+      '  501     1   501 S    Sun Nov  1 08:00:09 2026       12:01.50 412304 /opt/homebrew/bin/node  /a b/index.js gateway',
       'ps: something went wrong',
-      '  77     1     0 Z    Sun Nov  1 08:00:09 2026 00:00:00',
+      '  77     1     0 Z    Sun Nov  1 08:00:09 2026 00:00:00     0',
       '',
     ].join('\n');
     expect(parsePs(text)).toEqual([
@@ -64,6 +64,7 @@ describe('ps output', () => {
         stat: 'Ss',
         startedAt: Date.UTC(2026, 10, 22, 11, 13, 55),
         cpuMs: 0,
+        residentBytes: 3_493_888,
         command: 'bash /dev/fd/3',
       },
       {
@@ -73,6 +74,7 @@ describe('ps output', () => {
         stat: 'S',
         startedAt: Date.UTC(2026, 10, 1, 8, 0, 9),
         cpuMs: 721_500,
+        residentBytes: 422_199_296,
         command: '/opt/homebrew/bin/node  /a b/index.js gateway',
       },
       {
@@ -82,6 +84,7 @@ describe('ps output', () => {
         stat: 'Z',
         startedAt: Date.UTC(2026, 10, 1, 8, 0, 9),
         cpuMs: 0,
+        residentBytes: 0,
         command: '',
       },
     ]);
@@ -100,6 +103,9 @@ describe('processes', () => {
     if (evidence.kind !== 'alive') throw new Error(evidence.kind);
     expect(Math.abs(evidence.startedAt - performance.timeOrigin)).toBeLessThan(3_000);
     expect(evidence.command.length).toBeGreaterThan(0);
+    // ps counts pages that are shared, too; Node never runs in less than this, nor this test in more.
+    expect(evidence.residentBytes).toBeGreaterThan(20 * 1_048_576);
+    expect(evidence.residentBytes).toBeLessThan(process.memoryUsage.rss() * 4);
     const row = await processes.row(process.pid);
     expect(row).toMatchObject({ kind: 'row', row: { uid: process.getuid?.(), ppid: process.ppid } });
   });
@@ -216,7 +222,7 @@ describe('processes', () => {
     const reused: Run = async () => ({
       kind: 'exited',
       code: 0,
-      stdout: `${pid} 1 501 S Sun Nov 22 ${starts.shift()} 2026 0:01.00 node\n`,
+      stdout: `${pid} 1 501 S Sun Nov 22 ${starts.shift()} 2026 0:01.00 40000 node\n`,
       stderr: '',
     });
     const watching = createProcesses({ ps, run: reused, clock: systemClock() });

@@ -90,12 +90,13 @@ function pauseWords(until: Instant | null, now: Instant): string {
 export function incidentWords(incident: Incident, now: Instant): readonly string[] {
   const tried = incident.attempts.length;
   const actions = `${tried} action${tried === 1 ? '' : 's'}`;
+  const known = (incident.acknowledgedAt ?? null) === null ? '' : ', acknowledged';
   const state =
     incident.closedAt !== null
       ? `ended ${ago(incident.closedAt, now)}`
       : incident.exhaustedAt !== null
-        ? `open since ${clockTime(incident.openedAt)}, ${actions}, needs you`
-        : `open since ${clockTime(incident.openedAt)}, ${actions}`;
+        ? `open since ${clockTime(incident.openedAt)}, ${actions}, needs you${known}`
+        : `open since ${clockTime(incident.openedAt)}, ${actions}${known}`;
   return [
     `${incident.id} (${incident.cause}) ${state}`,
     `because: ${incident.because}`,

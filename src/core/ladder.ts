@@ -1,0 +1,155 @@
+import { budget, isPaid } from './budget.ts';
+import type { Diagnosis } from './look.ts';
+import type { Policy } from './policy.ts';
+import { isSilence } from './silence.ts';
+import type { ActionStep, Attempt, Cause, Incident, Open, Rung, State } from './state.ts';
+import { backoffUntil } from './strain.ts';
+import { type Instant, millis, plus } from './time.ts';
+import { spell, spellUntil } from './words.ts';
+
+export type Permit =
+  | { readonly kind: 'go' }
+  /** Waiting helps. */
+  | { readonly kind: 'wait'; readonly because: string }
+  /** A person is needed. */
+  | { readonly kind: 'spent'; readonly because: string };
+
+export function rungOf(step: ActionStep): Rung {
+  switch (step.kind) {
+    case 'restart':
+    case 'start':
+    case 'reload':
+    case 'unpark':
+      return 'L1';
+    case 'reinstall':
+      return 'L2';
+    case 'rollback':
+      return 'L3';
+    case 'undo':
+      return step.what === 'reinstall' ? 'L2' : 'L3';
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
+    default:
+      return step satisfies never;
+  }
+}
+
+/** The attempts that count: those made since what the incident rests on last changed. */
+const attemptsNow = (incident: Incident): readonly Attempt[] =>
+  incident.attempts.slice(incident.attemptsFrom);
+
+/** An action is refused when the world changed between the look and the deed: a few in a row are bad luck, more is a
+ *  disagreement between our eyes and our hands that no repetition mends. */
+const refusalsAllowed = 5;
+
+/** Whether the step may be made now: attempts of its rung, its own limit, the one budget, the pause after the last. */
+export function permit(
+  state: Open,
+  { step, cause }: { readonly step: ActionStep; readonly cause: Cause },
+  { now, policy }: { readonly now: Instant; readonly policy: Policy },
+): Permit {
+  if (state.refusals >= refusalsAllowed) {
+    return {
+      kind: 'spent',
+      because: 'every attempt to act found the gateway in another state than it was seen in',
+    };
+  }
+  const tried = triedAlready(state, { step, cause }, policy);
+  if (tried !== null) return { kind: 'spent', because: tried };
+  const limited = ownLimit(state, step, { now, policy });
+  if (limited !== null) return limited;
+  // The start that follows a repair was paid for with it.
+  if (step.kind === 'undo' || isPaid(state)) return { kind: 'go' };
+  const room = budget(state, now, policy);
+  if (room.kind === 'wait') {
+    return {
+      kind: 'wait',
+      because: `the budget of ${policy.burst.limit} in ${spell(policy.burst.windowMs)} is used up, next action in ${spellUntil(room.until, now)}`,
+    };
+  }
+  if (room.kind === 'spent') {
+    return {
+      kind: 'spent',
+      because: `the budget of ${policy.sustained.limit} actions in ${spell(policy.sustained.windowMs)} is used up; the next one is possible in ${spellUntil(room.until, now)}`,
+    };
+  }
+  const until = backoffUntil(state, policy);
+  // Longer than it was ever granted means that the clock was set back since: that is no reason to wait.
+  if (until !== null && until > now && until - now <= policy.backoffMaxMs) {
+    return {
+      kind: 'wait',
+      because: `the action before it is given time to help: next one in ${spellUntil(until, now)}`,
+    };
+  }
+  return { kind: 'go' };
+}
+
+function triedAlready(
+  state: Open,
+  { step, cause }: { readonly step: ActionStep; readonly cause: Cause },
+  policy: Policy,
+): string | null {
+  const { incident } = state;
+  if (step.kind === 'reinstall' || step.kind === 'rollback') {
+    // Over the whole incident: the same archive or snapshot would be the same again. Only one that could not be put
+    // in place is worth another try, when something has changed or a person asks for it.
+    const same = incident.attempts.some(
+      ({ kind, remedy, outcome }, n) =>
+        kind === step.kind && remedy === step.remedy && (n >= incident.attemptsFrom || outcome !== 'failed'),
+    );
+    return same ? `the ${step.kind} with ${step.remedy} has been tried already and did not help` : null;
+  }
+  if (step.kind === 'undo') {
+    const undone = incident.attempts.filter(({ kind, remedy }) => kind === 'undo' && remedy === step.of);
+    return undone.length >= policy.restartAttempts
+      ? `the ${step.what} ${step.of} did not help and could not be taken back`
+      : null;
+  }
+  // The one start that follows a repair is the repair's own, however many starts there were before.
+  if (isPaid(state)) return null;
+  const sameCause = ({ cause: before }: Attempt): boolean =>
+    before === cause || (isSilence(before) && isSilence(cause));
+  const tried = attemptsNow(incident).filter((each) => each.rung === 'L1' && sameCause(each)).length;
+  return tried < policy.restartAttempts ? null : `${tried} restart${tried === 1 ? '' : 's'} did not help`;
+}
+
+function ownLimit(
+  state: State,
+  step: ActionStep,
+  { now, policy }: { readonly now: Instant; readonly policy: Policy },
+): Permit | null {
+  if (step.kind !== 'reinstall' && step.kind !== 'rollback') return null;
+  const { limit, windowMs } = step.kind === 'reinstall' ? policy.reinstalls : policy.rollbacks;
+  const made = step.kind === 'reinstall' ? state.reinstalls : state.rollbacks;
+  const inside = made.filter((at) => now - at < windowMs);
+  const freeing = inside[inside.length - limit];
+  if (freeing === undefined) return null;
+  return {
+    kind: 'spent',
+    because: `the limit of ${limit} automatic ${step.kind}s in ${spell(windowMs)} is reached; the next one is possible in ${spellUntil(plus(freeing, millis(windowMs)), now)}`,
+  };
+}
+
+/** What the ladder would do for a diagnosis, in a few words. */
+export function stepWords(step: ActionStep): string {
+  switch (step.kind) {
+    case 'restart':
+      return 'restart the gateway';
+    case 'start':
+      return 'start the gateway';
+    case 'reload':
+      return "load the gateway's job and start it";
+    case 'unpark':
+      return "enable and load the gateway's job and start it";
+    case 'reinstall':
+      return `repair the openclaw package with ${step.remedy}`;
+    case 'rollback':
+      return `roll the config back to ${step.remedy}`;
+    case 'undo':
+      return `take back the ${step.what} ${step.of}, which did not help`;
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
+    default:
+      return step satisfies never;
+  }
+}
+
+export type Failing = Diagnosis & { readonly stance: 'failing' };

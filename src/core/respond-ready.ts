@@ -1,0 +1,118 @@
+import { type Decision, decision, pause } from './decision.ts';
+import { calmed, stableFor } from './flap.ts';
+import { keepAll } from './in-place.ts';
+import { close } from './incident.ts';
+import type { Assessment } from './look.ts';
+import type { Notice } from './notice.ts';
+import type { Moment } from './respond-doubt.ts';
+import { isOpen, type State } from './state.ts';
+import { type Instant, millis, since } from './time.ts';
+import { spell } from './words.ts';
+
+/** The channels are asked about only by a close look: so much longer is waited for one before the gateway is believed. */
+const unaskedFactor = 2;
+
+/** The gateway serves: what holds besides is told once, and an open incident closes when it has served for long enough. */
+export function ready(named: State, { also }: Assessment, moment: Moment): Decision {
+  const { now } = moment;
+  const calm: State = {
+    ...named,
+    failing: null,
+    unknownSince: null,
+    wanted: 'up',
+    graceUntil: null,
+  };
+  const { state, notices } = tellNews(calm, newsOf(calm, also), now);
+  if (!isOpen(state)) {
+    return decision(
+      state.pause === null ? { ...state, phase: { kind: 'healthy' } } : pauseServing(state, now),
+      notices,
+    );
+  }
+  const serving = state.phase.kind === 'probation' ? state.phase.since : now;
+  const steady = since(serving, now);
+  const helped = steady >= moment.rules.policy.stableMs ? keepAll(state) : state;
+  const incident = { ...helped.incident, servingAt: serving };
+  const waits = waitsFor({ ...state, incident }, steady, { also, moment });
+  if (waits !== null) {
+    return decision(
+      { ...state, incident, phase: { kind: 'probation', since: serving }, because: waits },
+      notices,
+    );
+  }
+  const closed = close(
+    calmed({ ...state, incident, phase: { kind: 'healthy' } }),
+    { kind: 'resolved', servingAt: serving },
+    now,
+  );
+  return decision(closed.state, [...notices, ...closed.notices]);
+}
+
+/** A pause outlives the incident it was asked for in. */
+const pauseServing = (state: State, now: Instant): State => ({
+  ...pause(state, now),
+  because: state.because,
+});
+
+/** Why "resolved" is not said yet; null when it may be. */
+function waitsFor(
+  state: State,
+  steady: number,
+  { also, moment }: { readonly also: Assessment['also']; readonly moment: Moment },
+): string | null {
+  const { rules, evidence } = moment;
+  const needed = stableFor(state, rules.policy);
+  if (steady < needed) {
+    const flaps = state.flapping ? 'it flaps, so ' : '';
+    return `serving again for ${spell(steady)}; ${flaps}the incident closes after ${spell(needed)}`;
+  }
+  const silenced = also.find(({ cause }) => cause === 'channels-suppressed');
+  if (silenced !== undefined) return `${silenced.because}; the incident closes when they are back`;
+  const unasked = evidence.ground.channels.kind === 'unread' && steady < millis(needed * unaskedFactor);
+  return unasked ? 'serving again; whether its channels are up is being asked' : null;
+}
+
+interface News {
+  readonly key: string;
+  readonly text: string;
+}
+
+function newsOf(state: State, also: Assessment['also']): readonly News[] {
+  // Notes beyond the findings; a finding is told once by its cause, for its words may change from look to look.
+  const words = also.map(({ because }) => because);
+  const others = state.notes.filter((note) => !words.includes(note));
+  const flaps = state.flapping
+    ? [
+        {
+          key: 'flapping',
+          text: `flapping: the gateway was lost ${state.losses.length} times in a short while; that stays one incident until it holds`,
+        },
+      ]
+    : [];
+  return [
+    ...also.map(({ cause, because }) => ({ key: `also:${cause}`, text: because })),
+    ...others.map((text) => ({ key: text, text })),
+    ...flaps,
+  ];
+}
+
+/** A key of what was told, as people know it: the cause behind `also:` and the like, or the note itself. */
+const nameOf = (key: string): string => key.replace(/^(?:also|long|would:[^:]*):/, '');
+
+/** Tells what is new, and once that what was told before is over. */
+function tellNews(
+  state: State,
+  news: readonly News[],
+  now: Instant,
+): { readonly state: State; readonly notices: readonly Notice[] } {
+  const incident = state.incident?.id ?? null;
+  const still = state.told.filter((key) => news.some((each) => each.key === key));
+  const fresh = news.filter(({ key }) => !still.includes(key));
+  const notices = fresh.map(({ text }): Notice => ({ kind: 'told', at: now, incident, text }));
+  const over = state.told.filter((key) => !still.includes(key)).map(nameOf);
+  if (over.length > 0 && fresh.length === 0) {
+    const text = `what was told before is over (${[...new Set(over)].join(', ')}): the gateway serves`;
+    notices.push({ kind: 'told', at: now, incident, text });
+  }
+  return { state: { ...state, told: [...still, ...fresh.map(({ key }) => key)] }, notices };
+}

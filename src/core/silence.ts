@@ -1,0 +1,6 @@
+import type { Cause } from './state.ts';
+
+/** Causes of one and the same silence: learning more of it does not begin it anew. */
+export function isSilence(cause: Cause): boolean {
+  return cause === 'hung' || cause === 'descriptors' || cause === 'memory-runaway';
+}

@@ -1,0 +1,108 @@
+import { type Clock, type Millis, seconds } from '../core/time.ts';
+import type { Environment } from '../gateway/env-file.ts';
+import type { ServiceJob } from '../gateway/environment.ts';
+import { logPlaces } from '../gateway/log-places.ts';
+import { createAskNode } from '../gateway/node-program.ts';
+import type { Processes } from '../system/process.ts';
+import type { Run } from '../system/run.ts';
+import { createConfigSight } from './config-sight.ts';
+import { createDependencySight } from './dependency-sight.ts';
+import { createGround, type Ground } from './ground.ts';
+import { createLogSight } from './log-sight.ts';
+import { createMachineSight } from './machine-sight.ts';
+import { remediesByHand } from './remedies.ts';
+
+/** Where everything is that a start of the gateway stands on, as the newest close look found it. */
+export interface GroundPlace {
+  readonly label: string;
+  readonly stateDir: string;
+  readonly configPath: string;
+  /** It may hold secrets, so it is never logged or stored. */
+  readonly env: Environment;
+  /** The home of the gateway's user. */
+  readonly home: string;
+  readonly programArguments: readonly string[];
+  readonly job: ServiceJob | null;
+  /** The Node of the job; null when it is missing or hidden in a wrapper. */
+  readonly node: string | null;
+  /** Where the package is or should be. */
+  readonly packageRoot: string | null;
+  readonly version: string | null;
+  readonly prefix: string | null;
+  readonly profile: string | null;
+  readonly lockFiles: readonly string[];
+  readonly sqlite: string;
+}
+
+export interface GroundSightParts {
+  readonly clock: Clock;
+  readonly run: Run;
+  readonly processes: Processes;
+  readonly uid: number;
+  readonly redact: (text: string) => string;
+  readonly place: () => GroundPlace;
+  /** Whether a look waits for the config's validator; one that comes again soon does not. */
+  readonly wait: boolean;
+  readonly validatorTimeoutMs: () => Millis;
+  /** The validator has come to an end: its verdict is there for the next look. */
+  readonly onSettled: () => void;
+}
+
+/** A config that is being written is not handed to the validator: a person may be in the middle of it. */
+const settleMs = seconds(2);
+
+/** The real sights, put together. `close` ends a validator that still runs. */
+export function createGroundSights(parts: GroundSightParts): {
+  readonly look: Ground;
+  readonly close: () => Promise<void>;
+} {
+  const { clock, run, processes, uid, redact, place } = parts;
+  const list = async () => {
+    const outcome = await processes.list();
+    // An empty list would say that nobody is at work on the package; the question then stays open.
+    if (outcome.kind === 'unknown') throw new Error(outcome.because);
+    return outcome.rows;
+  };
+  const logs = () => {
+    const now = place();
+    return logPlaces({ place: now, home: now.home, job: now.job });
+  };
+  const config = createConfigSight({
+    clock,
+    run,
+    place: () => {
+      const now = place();
+      return { ...now, allowUnconfigured: now.programArguments.includes('--allow-unconfigured') };
+    },
+    timeoutMs: parts.validatorTimeoutMs,
+    settleMs,
+    onSettled: parts.onSettled,
+  });
+  const log = createLogSight({
+    clock,
+    files: logs,
+    stateDir: () => place().stateDir,
+    sqlite: () => place().sqlite,
+    version: () => place().version,
+    redact,
+  });
+  const look = createGround({
+    clock,
+    wait: parts.wait,
+    validatorTimeoutMs: parts.validatorTimeoutMs,
+    sights: {
+      config: config.look,
+      dependencies: createDependencySight({ clock, place, processes: list }).look,
+      log: log.look,
+      passLog: log.pass,
+      machine: createMachineSight({
+        place: () => ({ ...place(), logs: logs() }),
+        processes,
+        uid,
+        askNode: createAskNode({ run, clock }),
+      }),
+      remedies: remediesByHand(place),
+    },
+  });
+  return { look, close: config.close };
+}

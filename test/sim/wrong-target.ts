@@ -1,0 +1,96 @@
+import type { ActionStep } from '../../src/core/state.ts';
+import { holds, isHung, isVisiblyDamaged, type Machine, never } from './machine.ts';
+
+const bootGraceMs = 600_000;
+const stallMs = 15_000;
+const drainMs = 60_000;
+/** A repair after which it served for so long has helped, whatever comes later. */
+const helpedMs = 90_000;
+const editMs = 10_000;
+
+/**
+ * Why a step is the wrong one for the world as it is: null when it may well help. `steppedAt`: when the watchdog last
+ * had to take a step of the wall clock for time that passed.
+ */
+export function wrongTarget(machine: Machine, step: ActionStep, steppedAt: number): string | null {
+  switch (step.kind) {
+    case 'restart':
+      return wall(machine) ?? ofProcess(machine, step.expected.pid);
+    case 'start':
+    case 'reload':
+      return wall(machine);
+    case 'unpark':
+      return machine.parkCause === 'present' ? 'while the cause of the park is still there' : wall(machine);
+    case 'reinstall':
+      return machine.pack.damage === null ? 'of a package that is whole' : around(machine);
+    case 'rollback':
+      return ofConfig(machine, step.replaces, steppedAt);
+    case 'undo':
+      return ofUndo(machine, step.of);
+    default:
+      return step satisfies never;
+  }
+}
+
+/** What no start gets past. */
+function wall(machine: Machine): string | null {
+  if (machine.config.fault !== null && isJudged(machine)) return 'into a config that is broken';
+  if (isVisiblyDamaged(machine) && !holds(machine, 'package-unclear')) return 'into a package that is broken';
+  return outside(machine);
+}
+
+/** What no repair mends: one would be wasted on it. */
+function around(machine: Machine): string | null {
+  for (const spell of ['node', 'environment', 'disk'] as const) {
+    if (holds(machine, spell)) return `into trouble no repair mends (${spell})`;
+  }
+  return null;
+}
+
+/** What no start gets past either. */
+function outside(machine: Machine): string | null {
+  if (machine.holder === 'foreign') return 'while a stranger has the port';
+  if (machine.holder === 'orphan') return 'while a gateway that launchd did not start has the port';
+  const trouble = around(machine);
+  if (trouble !== null) return trouble;
+  return holds(machine, 'lock') && machine.holder !== 'ours' ? 'while another gateway has the lock' : null;
+}
+
+/** Whether a look can know it: the validator takes its time, and needs the package. */
+function isJudged({ config, t, pack }: Machine): boolean {
+  return config.fault !== 'rejected' || (t - config.changedAt >= 2 * editMs && pack.damage === null);
+}
+
+function ofProcess(machine: Machine, pid: number): string | null {
+  const { process, t } = machine;
+  if (process === null || process.pid !== pid) return `of process ${pid}, which is not the one that runs`;
+  if (!process.served && t - process.spawnedAt - machine.asleepMs < bootGraceMs)
+    return 'of a gateway that is booting';
+  if (isHung(machine) && t - process.hungFrom < stallMs) return 'of a gateway that was silent for a moment';
+  if (process.leavesAt !== never && t - (machine.lastBroken?.at ?? t) < drainMs)
+    return 'of a gateway that is draining';
+  return isHung(machine) && process.hungWhy === 'host' ? 'of a gateway whose host asked it to suspend' : null;
+}
+
+function ofConfig(machine: Machine, replaces: string | null, steppedAt: number): string | null {
+  const { config, t } = machine;
+  if (config.fault === null) return 'of a config that is fine';
+  if (config.fault === 'unreadable') return 'of a config that somebody has locked';
+  if (isVisiblyDamaged(machine) && !holds(machine, 'package-unclear'))
+    return 'before the package, which judges it, is mended';
+  if (config.fault !== 'missing' && replaces !== config.id)
+    return `of ${replaces}, which is not the file that lies there`;
+  // Whoever deletes the file twice cannot be told from one who did it long ago.
+  const fresh = config.fault !== 'missing' && config.by === 'user' && t - config.changedAt < editMs;
+  if (fresh && steppedAt < config.changedAt) return 'under the hands of its editor';
+  return around(machine);
+}
+
+function ofUndo(machine: Machine, of: string): string | null {
+  const kept = machine.kept.get(of);
+  if (kept === undefined || machine.unjudged.has(of)) return null;
+  if (machine.longestServeMs > helpedMs) return 'of a repair with which it has served';
+  return machine.failedBoots.length < 2
+    ? `of a repair that was not tried (${machine.failedBoots.length} starts)`
+    : null;
+}
