@@ -55,6 +55,7 @@ function found(dependencies: DependencyEvidence): Finding | null {
     case 'unread':
     case 'unknown':
     case 'intact':
+    case 'installing':
       return null;
     /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:

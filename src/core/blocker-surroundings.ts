@@ -34,9 +34,11 @@ function launch({ evidence }: Look): Blocker | null {
   );
 }
 
-function disk({ evidence, rules }: Look): Blocker | null {
+function disk({ evidence, state, rules }: Look): Blocker | null {
   const { disk: found } = evidence.ground;
-  if (found.kind !== 'read' || found.freeBytes >= rules.policy.diskFreeBytes) return null;
+  // Once told it is over well above the bound only, or space that wavers around it would be told for ever.
+  const bound = rules.policy.diskFreeBytes * (state.told.includes('also:disk-full') ? 1.25 : 1);
+  if (found.kind !== 'read' || found.freeBytes >= bound) return null;
   const because = `only ${spellBytes(found.freeBytes)} are free where the gateway writes (${found.path}): free some space`;
   return forPerson({ cause: 'disk-full', confidence: 'certain', because }, { cause: 'disk-full', because });
 }

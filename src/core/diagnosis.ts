@@ -58,11 +58,18 @@ function serving(look: Look): Diagnosis | null {
 }
 
 function updating({ evidence }: Look): Diagnosis | null {
-  if (evidence.update.kind !== 'running') return null;
+  const { dependencies } = evidence.ground;
+  const marker =
+    evidence.update.kind === 'running'
+      ? evidence.update.marker
+      : dependencies.kind === 'installing'
+        ? dependencies.because
+        : null;
+  if (marker === null) return null;
   return {
     stance: 'hands-off',
     cause: 'update-running',
-    because: `an OpenClaw update is running (${evidence.update.marker}); nothing is touched until it ends`,
+    because: `an OpenClaw update is running (${marker}); nothing is touched until it ends`,
   };
 }
 

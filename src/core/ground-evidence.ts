@@ -62,6 +62,8 @@ export type DependencyEvidence =
   | Unread
   | Unknown
   | { readonly kind: 'intact'; readonly version: string }
+  /** Damaged, and a package manager is alive: it may be at work on this very package. */
+  | { readonly kind: 'installing'; readonly because: string }
   /** npm was ended in the middle: the old package lies beside the new one under `aside`, and no npm is alive. */
   | { readonly kind: 'half-installed'; readonly aside: string | null; readonly because: string }
   | { readonly kind: 'missing'; readonly names: readonly string[]; readonly because: string }

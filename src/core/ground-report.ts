@@ -72,11 +72,11 @@ function configLine({ config: asked }: GroundEvidence): CheckLine | null {
 }
 
 function packageLine({ dependencies: asked }: GroundEvidence): CheckLine | null {
-  return line('package', asked, (found) =>
-    found.kind === 'intact'
-      ? pass(`package: openclaw ${found.version} is complete`)
-      : fail(`package: ${found.kind}: ${found.because}`),
-  );
+  return line('package', asked, (found) => {
+    if (found.kind === 'intact') return pass(`package: openclaw ${found.version} is complete`);
+    if (found.kind === 'installing') return note(`package: ${found.because}`);
+    return fail(`package: ${found.kind}: ${found.because}`);
+  });
 }
 
 function machineLines({ disk, descriptors, memory }: GroundEvidence): readonly (CheckLine | null)[] {

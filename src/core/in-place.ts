@@ -1,19 +1,25 @@
-import { type Attempt, isOpen, type Open, type State } from './state.ts';
+import { type Attempt, type Generation, type Incident, isOpen, type State } from './state.ts';
 
 /** A repair that was made, or may have been when we died over it, and that nobody has taken back. */
 export const isInPlace = ({ kind, outcome }: Attempt): boolean =>
   (kind === 'reinstall' || kind === 'rollback') && (outcome === 'done' || outcome === 'unknown');
 
 /** What stands is no longer a question: the gateway has served with it, or somebody else has changed it since. */
-const keep = (state: Open, which: (attempt: Attempt) => boolean): Open => {
-  const attempts = state.incident.attempts.map((each) =>
-    isInPlace(each) && which(each) ? { ...each, outcome: 'kept' as const } : each,
+function kept(incident: Incident, which: (attempt: Attempt) => boolean): Incident {
+  const isMeant = (each: Attempt): boolean => isInPlace(each) && which(each);
+  if (!incident.attempts.some(isMeant)) return incident;
+  const attempts = incident.attempts.map((each) =>
+    isMeant(each) ? { ...each, outcome: 'kept' as const } : each,
   );
-  return { ...state, incident: { ...state.incident, attempts } };
-};
+  return { ...incident, attempts };
+}
 
-/** The gateway has served for long enough: every repair before that has helped, and none is taken back. */
-export const keepAll = (state: Open): Open => keep(state, () => true);
+/**
+ * The gateway has served for long enough: every repair made before this life of it has helped, and none is taken back.
+ * A process that was there before the repair proves nothing of it, for it never read what the repair has left.
+ */
+export const keptIn = (incident: Incident, { firstSeenAt }: Generation): Incident =>
+  kept(incident, ({ at }) => firstSeenAt > at);
 
 /**
  * The config file has changed. The first change after a rollback was announced is the rollback's own; one after that
@@ -26,7 +32,9 @@ export function noteRollback(before: State, after: State): State {
   const newest = incident.attempts.filter((each) => each.kind === 'rollback' && isInPlace(each)).at(-1);
   // What it left is back: an undo of ours has put it there.
   if (newest === undefined || newest.left === key) return after;
-  if (newest.left !== null) return keep(after, (each) => each === newest);
+  if (newest.left !== null) {
+    return { ...after, incident: kept(incident, (each) => each === newest) };
+  }
   const attempts = incident.attempts.map((each) => (each === newest ? { ...each, left: key } : each));
   return { ...after, incident: { ...incident, attempts } };
 }

@@ -13,6 +13,7 @@ export function packageKey(dependencies: DependencyEvidence): string | null {
     case 'corrupted':
       return `corrupted ${dependencies.files.join(' ')}`;
     case 'half-installed':
+    case 'installing':
       return dependencies.kind;
     case 'unread':
     case 'unknown':

@@ -26,10 +26,12 @@ export function noteMemory(state: State, { ground: { memory } }: Evidence, now: 
 }
 
 /** By the generation: a light look asks nobody which process runs. */
-export function memoryFinding({ state: { memory, generation }, rules }: Look): Finding | null {
+export function memoryFinding({ state: { memory, generation, told }, rules }: Look): Finding | null {
   if (memory === null || generation?.pid !== memory.pid) return null;
   const { firstBytes, lastBytes } = memory;
-  if (lastBytes < rules.policy.memoryBytes || lastBytes < firstBytes * runawayFactor) return null;
+  // Once told it is over well below the bound only, or a size that wavers around it would be told for ever.
+  const bound = rules.policy.memoryBytes * (told.includes('also:memory-runaway') ? 0.8 : 1);
+  if (lastBytes < bound || lastBytes < firstBytes * runawayFactor) return null;
   return {
     cause: 'memory-runaway',
     confidence: 'likely',

@@ -1,9 +1,10 @@
 import { type Decision, decision, pause } from './decision.ts';
 import { calmed, stableFor } from './flap.ts';
-import { keepAll } from './in-place.ts';
+import { keptIn } from './in-place.ts';
 import { close } from './incident.ts';
 import type { Assessment } from './look.ts';
 import type { Notice } from './notice.ts';
+import type { Policy } from './policy.ts';
 import type { Moment } from './respond-doubt.ts';
 import { isOpen, type State } from './state.ts';
 import { type Instant, millis, since } from './time.ts';
@@ -24,15 +25,17 @@ export function ready(named: State, { also }: Assessment, moment: Moment): Decis
   };
   const { state, notices } = tellNews(calm, newsOf(calm, also), now);
   if (!isOpen(state)) {
+    const answered = answeredFor(state, now, moment.rules.policy);
     return decision(
-      state.pause === null ? { ...state, phase: { kind: 'healthy' } } : pauseServing(state, now),
+      state.pause === null ? { ...answered, phase: { kind: 'healthy' } } : pauseServing(answered, now),
       notices,
     );
   }
   const serving = state.phase.kind === 'probation' ? state.phase.since : now;
   const steady = since(serving, now);
-  const helped = steady >= moment.rules.policy.stableMs ? keepAll(state) : state;
-  const incident = { ...helped.incident, servingAt: serving };
+  const life = steady >= moment.rules.policy.stableMs ? state.generation : null;
+  const judged = life === null ? state.incident : keptIn(state.incident, life);
+  const incident = { ...judged, servingAt: serving };
   const waits = waitsFor({ ...state, incident }, steady, { also, moment });
   if (waits !== null) {
     return decision(
@@ -46,6 +49,16 @@ export function ready(named: State, { also }: Assessment, moment: Moment): Decis
     now,
   );
   return decision(closed.state, [...notices, ...closed.notices]);
+}
+
+/** What the last incident left unjudged has helped, once the gateway has served with it for long enough. */
+function answeredFor(state: State, now: Instant, policy: Policy): State {
+  const { generation, lastIncident } = state;
+  const readyAt = generation?.readyAt ?? null;
+  if (generation === null || lastIncident === null || readyAt === null) return state;
+  return since(readyAt, now) < policy.stableMs
+    ? state
+    : { ...state, lastIncident: keptIn(lastIncident, generation) };
 }
 
 /** A pause outlives the incident it was asked for in. */
@@ -68,7 +81,8 @@ function waitsFor(
   }
   const silenced = also.find(({ cause }) => cause === 'channels-suppressed');
   if (silenced !== undefined) return `${silenced.because}; the incident closes when they are back`;
-  const unasked = evidence.ground.channels.kind === 'unread' && steady < millis(needed * unaskedFactor);
+  const asked = evidence.ground.channels.kind;
+  const unasked = (asked === 'unread' || asked === 'unknown') && steady < millis(needed * unaskedFactor);
   return unasked ? 'serving again; whether its channels are up is being asked' : null;
 }
 
@@ -91,7 +105,8 @@ function newsOf(state: State, also: Assessment['also']): readonly News[] {
     : [];
   return [
     ...also.map(({ cause, because }) => ({ key: `also:${cause}`, text: because })),
-    ...others.map((text) => ({ key: text, text })),
+    // By its kind: the words behind the colon may change from look to look.
+    ...others.map((text) => ({ key: text.replace(/:.*/s, ''), text })),
     ...flaps,
   ];
 }

@@ -34,12 +34,11 @@ export function respond(before: State, evidence: Evidence, now: Instant, rules: 
   if (seen.phase.kind === 'repairing' && !overdue) return decision(slept(seen, evidence, now));
 
   const held = slept(seen, evidence, now);
-  // An outcome that never came is an action we died in: look anew before anything else is done.
+  // An outcome that does not come is given up on, and the gateway is looked at anew. Should the action still be at work,
+  // the loop does not begin another before it has ended.
   const alone: State = overdue ? { ...held, failing: null, phase: { kind: 'starting' } } : held;
   const gapped = evidence.gapMs > policy.gapMs;
-  const state: State = gapped
-    ? { ...alone, failing: null, graceUntil: plus(now, policy.wakeGraceMs) }
-    : alone;
+  const state: State = gapped ? { ...alone, failing: null, graceUntil: plus(now, policy.wakeGraceMs) } : held;
   const assessment = diagnose({ evidence, state, now, rules });
   const named = name(state, assessment, evidence);
   if (inDoubt(state)) return decision({ ...named, phase: state.phase, failing: null });

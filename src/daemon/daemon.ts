@@ -6,6 +6,7 @@ import { inDoubt } from '../core/decision.ts';
 import type { Rules } from '../core/look.ts';
 import type { Notice } from '../core/notice.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
+import { begunAnew } from '../core/restore-state.ts';
 import { initialState, type State } from '../core/state.ts';
 import type { Clock } from '../core/time.ts';
 import { createEyes, type EyesParts, lookAtListener } from '../probes/eyes.ts';
@@ -232,8 +233,7 @@ async function begin(
     state = next.state;
     log.warn(`Action ${actionId} was interrupted by the end of the watchdog; it is counted as made`);
   }
-  // What was failing, and what was last seen, is from another life of the watchdog: it is looked at anew.
-  state = { ...state, failing: null, unknownSince: null, graceUntil: null, runsSeen: null };
+  state = begunAnew(state, clock.now());
   // Said at every start until somebody resumes: the first saying may have been cut short.
   const notices: readonly Notice[] = inDoubt(state)
     ? [{ kind: 'told', at: clock.now(), incident: null, text: doubtText(state, replay) }]

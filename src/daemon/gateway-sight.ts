@@ -32,13 +32,15 @@ export function sightGateway(settings: Settings, uid: number): GatewaySight {
   const entry = commandOf(programArguments).find((word) => rootOfEntry(word) !== null);
   const root = (entry === undefined ? null : rootOfEntry(entry)) ?? packageRoot;
   const installed = root === null ? null : readPackage(root);
+  const config = readGatewayConfig(configPath, env);
   return {
     files: { ...files, stateDir, packageRoot: installed?.root ?? null, version: installed?.version ?? null },
-    inputs: { config: readGatewayConfig(configPath, env), env, programArguments },
+    inputs: { config, env, programArguments },
     ground: {
       label,
       stateDir,
       configPath,
+      config: config.kind === 'ok' ? config.config : null,
       env,
       home: env['HOME'] ?? homedir(),
       programArguments,

@@ -105,9 +105,18 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
       if (inDoubt(before) && !inDoubt(state)) {
         await parts.tell(state, [{ kind: 'told', at: now, incident: null, text: state.because }]);
       }
-      for (const action of next.actions) void carryOut(action);
+      for (const action of next.actions) {
+        flying = flying
+          .then(() => carryOut(action))
+          .catch((error: unknown) =>
+            log.error(`A bug of the watchdog in action ${action.id}: ${String(error)}`),
+          );
+      }
       return true;
     });
+
+  /** The action in flight, if any: one that is given up on may still be at work, and the next begins only after it. */
+  let flying: Promise<void> = Promise.resolve();
 
   const carryOut = async (action: Action): Promise<void> => {
     log.warn(`Action ${action.id} begins: ${action.step.kind} because ${action.because}`, {

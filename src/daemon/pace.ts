@@ -28,7 +28,7 @@ export function chooseDepth(from: {
     if (state.generation?.readyAt === null) return 'full';
     // An incident does not close before it is known whether the channels came back.
     const channels = evidence.ground.channels.kind;
-    const mute = channels === 'suppressed' && sinceCloseMs >= channelsEveryMs;
+    const mute = (channels === 'suppressed' || channels === 'unknown') && sinceCloseMs >= channelsEveryMs;
     // Deep, for only the `health` answer tells channels that are held back from a gateway that has none.
     if (state.phase.kind === 'probation' && (channels === 'unread' || mute)) return 'deep';
     return evidence.socket.kind === 'open' || sinceCloseMs < identityEveryMs ? 'light' : 'full';
@@ -54,7 +54,8 @@ export function chooseDelay(state: State, evidence: Evidence | null, policy: Pol
     case 'suspect':
     case 'repairing':
     case 'probation':
-      return policy.urgentTickMs;
+      // What cannot be told for long is looked at in the ordinary pace: it may stay so for weeks.
+      return state.told.includes('unknown') ? policy.tickMs : policy.urgentTickMs;
     default:
       return state.phase satisfies never;
   }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { AuditEvidence } from '../core/evidence.ts';
 import { instant } from '../core/time.ts';
 
@@ -34,13 +34,15 @@ function meaningOf(body: string): 'stop' | 'park' | 'start' | null {
 export function readAuditLog(path: string): AuditEvidence {
   let file: number;
   try {
-    file = openSync(path, 'r');
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return code === 'ENOENT' || code === 'ENOTDIR' ? { kind: 'none' } : { kind: 'unknown', because: message };
   }
   try {
     const { size } = fstatSync(file);
+    // A named pipe has no end to read from.
+    if (!fstatSync(file).isFile()) return { kind: 'unknown', because: `${path} is no regular file` };
     const buffer = Buffer.alloc(Math.min(size, tailBytes));
     const length = readSync(file, buffer, 0, buffer.length, Math.max(0, size - tailBytes));
     return parseAuditLog(buffer.toString('utf8', 0, length));

@@ -79,7 +79,13 @@ export function lossOf(code: string): 'missing' | 'unreadable' | 'unknown' {
 
 /** Reads the gateway's config as the gateway would, without ever writing or leaving the config's own directory. */
 export function readGatewayConfig(configPath: string, env: Environment): GatewayConfig {
-  return readConfigFiles(configPath, env).config;
+  try {
+    return readConfigFiles(configPath, env).config;
+  } catch (error) {
+    // Thousands of brackets within each other: nothing a gateway or we could read, and no reason to fail.
+    if (!(error instanceof RangeError)) throw error;
+    return { kind: 'invalid', because: `${configPath} is nested too deeply` };
+  }
 }
 
 /** The same, with every file that was tried and every include that was lost. */

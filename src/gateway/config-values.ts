@@ -17,6 +17,10 @@ export function textsOf(config: ConfigRecord): ReadonlySet<string> {
   return found;
 }
 
+/** Variables a message may quote: places, not secrets. */
+const harmless = /(?:^|_)(?:PATH|DIR|HOME|TMPDIR)$|^(?:USER|LOGNAME|SHELL|LANG|LC_ALL|TZ)$/;
+export const isSecretVariable = (name: string): boolean => !harmless.test(name);
+
 /** Takes a config's values out of a message about it; `kept` are words the message itself had to say. */
 export function withoutValues(
   message: string,

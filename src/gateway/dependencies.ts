@@ -43,7 +43,7 @@ export async function readDependencies({
     if ((await sizeOf(modules)) === null) return { kind: 'unknown', because: `${modules} is not there` };
     const installer = (await processes()).find(isUpdater);
     if (installer !== undefined) {
-      return { kind: 'unknown', because: `an install is running: process ${installer.pid}` };
+      return { kind: 'installing', because: `an install is running: process ${installer.pid}` };
     }
     const second = await lookAtPackage(packageRoot);
     return second.because.length === 0 ? intact(second) : await judge(packageRoot, second);

@@ -1,5 +1,6 @@
-import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
+import { readText } from './read-text.ts';
 
 /** Where npm put OpenClaw; `version` is null when the package is there but damaged. */
 export interface OpenclawPackage {
@@ -24,7 +25,7 @@ export function readPackage(root: string): OpenclawPackage | null {
 
 function readVersion(root: string): string | null {
   try {
-    const manifest: unknown = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const manifest: unknown = JSON.parse(readText(join(root, 'package.json')) ?? '');
     const { name, version } = manifest as Readonly<Record<string, unknown>>;
     return name === 'openclaw' && typeof version === 'string' ? version : null;
   } catch {

@@ -22,7 +22,13 @@ export async function readRows(
   },
 ): Promise<Rows> {
   try {
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) return { kind: 'rows', rows: [] };
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return { kind: 'rows', rows: [] };
+    // A named pipe would hold us up for ever.
+    if (!found.isFile()) {
+      if (query.shared === true) return { kind: 'rows', rows: [] };
+      return { kind: 'unknown', because: `${path} is no regular file` };
+    }
     const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
     const url = pathToFileURL(path);
     if (log === undefined || log.size === 0) url.searchParams.set('immutable', '1');

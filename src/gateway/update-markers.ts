@@ -21,6 +21,8 @@ export interface UpdateMarkerInput {
 
 /** OpenClaw's own steps take at most half an hour; a record older than this needs a live updater behind it. */
 const freshMs = 3_600_000;
+/** Clocks of two programs on one machine differ by less. */
+const futureMs = 300_000;
 
 type Finding =
   | { readonly kind: 'running' | 'unproven'; readonly marker: string }
@@ -61,8 +63,12 @@ function labelMarkers(labels: readonly string[] | null): readonly Finding[] {
   return update === undefined ? [] : [{ kind: 'running', marker: `launchd job ${update}` }];
 }
 
+/** A time well in the future is no fresh one: a clock that was set back would tie our hands for as long. */
 const byAge = (updatedAt: unknown, now: Instant, marker: string): Finding => ({
-  kind: typeof updatedAt === 'number' && now - updatedAt < freshMs ? 'running' : 'unproven',
+  kind:
+    typeof updatedAt === 'number' && now - updatedAt < freshMs && updatedAt - now < futureMs
+      ? 'running'
+      : 'unproven',
   marker,
 });
 

@@ -1,12 +1,12 @@
 import { realpathSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileFailure } from '../system/file-failure.ts';
 import { createRedactor } from '../system/redact.ts';
 import type { Run, RunResult } from '../system/run.ts';
 import { type ConfigRecord, isRecord } from './config-file.ts';
-import { textsOf, withoutValues } from './config-values.ts';
+import { isSecretVariable, textsOf, withoutValues } from './config-values.ts';
 import type { Environment } from './env-file.ts';
 
 interface ConfigIssue {
@@ -36,6 +36,8 @@ export interface ConfigToValidate {
   readonly signal?: AbortSignal;
 }
 
+/** What must be left beside the copies of the database. */
+const spareBytes = 128 * 1_048_576;
 const maxIssues = 20;
 const maxMessageChars = 200;
 /** Issues and warnings of one config; the schema itself is not printed. */
@@ -48,6 +50,8 @@ const maxRemovals = 3;
  * "valid" proves no dependency: without zod or ws it still answers (measured on 2026.9.6 and 2026.6.6).
  */
 export async function validateConfig(request: ConfigToValidate): Promise<ConfigOpinion> {
+  const room = await roomFor(request.stateDir);
+  if (room !== null) return { kind: 'unknown', because: room };
   let cache: string;
   try {
     cache = await mkdtemp(join(tmpdir(), 'openclaw-validator-'));
@@ -73,12 +77,26 @@ export async function validateConfig(request: ConfigToValidate): Promise<ConfigO
   }
 }
 
+/** 2026.9 copies its whole database to look into it: on a nearly full disk that would take the gateway's last space. */
+async function roomFor(stateDir: string): Promise<string | null> {
+  try {
+    const database = join(stateDir, 'state', 'openclaw.sqlite');
+    const sizes = await Promise.all(
+      [database, `${database}-wal`].map(async (path) => (await stat(path).catch(() => null))?.size ?? 0),
+    );
+    const { bavail, bsize } = await statfs(tmpdir());
+    const needed = 2 * sizes.reduce((sum, size) => sum + size, 0) + spareBytes;
+    return bavail * bsize >= needed
+      ? null
+      : `there is too little room in ${tmpdir()} to run OpenClaw's validator`;
+  } catch (error) {
+    return fileFailure('look at the room for the validator', error).because;
+  }
+}
+
 /** What tells OpenClaw that it is the service, or makes Node load what is not OpenClaw's. */
 const stripped =
   /^(?:OPENCLAW_(?:SERVICE|LAUNCHD|SYSTEMD|WINDOWS_TASK|UPDATE)_.*|OPENCLAW_WRAPPER|XPC_.*|NODE_OPTIONS|NODE_PATH|NODE_V8_COVERAGE|LD_.*|DYLD_.*)$/;
-
-/** Variables a message may quote: places, not secrets. */
-const harmless = /(?:^|_)(?:PATH|DIR|HOME|TMPDIR)$|^(?:USER|LOGNAME|SHELL|LANG|LC_ALL|TZ)$/;
 
 /** The gateway's own variables, for the config may ask for any of them, without the service's. */
 function validatorEnvironment(
@@ -120,7 +138,7 @@ function opinionOf(result: RunResult, { config, configPath, env }: ConfigToValid
     default:
       return result satisfies never;
   }
-  const variables = Object.entries(env).filter(([name]) => !harmless.test(name));
+  const variables = Object.entries(env).filter(([name]) => isSecretVariable(name));
   const values = new Set([...textsOf(config), ...variables.map(([, value]) => value)]);
   const clean = (text: string, allowed: ReadonlySet<string> = new Set()): string =>
     createRedactor()

@@ -1,4 +1,6 @@
 import { type Clock, type Millis, seconds } from '../core/time.ts';
+import type { ConfigRecord } from '../gateway/config-file.ts';
+import { isSecretVariable, textsOf, withoutValues } from '../gateway/config-values.ts';
 import type { Environment } from '../gateway/env-file.ts';
 import type { ServiceJob } from '../gateway/environment.ts';
 import { logPlaces } from '../gateway/log-places.ts';
@@ -17,6 +19,8 @@ export interface GroundPlace {
   readonly label: string;
   readonly stateDir: string;
   readonly configPath: string;
+  /** Null when it cannot be read. It holds secrets: never logged or stored. */
+  readonly config: ConfigRecord | null;
   /** It may hold secrets, so it is never logged or stored. */
   readonly env: Environment;
   /** The home of the gateway's user. */
@@ -51,6 +55,12 @@ export interface GroundSightParts {
 /** A config that is being written is not handed to the validator: a person may be in the middle of it. */
 const settleMs = seconds(2);
 
+/** What the config and the environment hold may be a secret, whatever its shape: the log's words are told without it. */
+function valuesOf({ config, env }: GroundPlace): ReadonlySet<string> {
+  const variables = Object.entries(env).filter(([name]) => isSecretVariable(name));
+  return new Set([...(config === null ? [] : textsOf(config)), ...variables.map(([, value]) => value)]);
+}
+
 /** The real sights, put together. `close` ends a validator that still runs. */
 export function createGroundSights(parts: GroundSightParts): {
   readonly look: Ground;
@@ -84,7 +94,7 @@ export function createGroundSights(parts: GroundSightParts): {
     stateDir: () => place().stateDir,
     sqlite: () => place().sqlite,
     version: () => place().version,
-    redact,
+    redact: (text) => withoutValues(redact(text), valuesOf(place())),
   });
   const look = createGround({
     clock,

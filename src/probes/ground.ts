@@ -127,6 +127,7 @@ function isDamaged(dependencies: GroundEvidence['dependencies']): boolean {
     case 'unread':
     case 'unknown':
     case 'intact':
+    case 'installing':
       return false;
     default:
       return dependencies satisfies never;

@@ -137,6 +137,10 @@ describe('what a start stands on, in sentences', () => {
     );
 
   test.each<[Partial<GroundEvidence>, readonly string[]]>([
+    [
+      { dependencies: { kind: 'installing', because: 'an install is running: process 77' } },
+      ['note package: an install is running: process 77'],
+    ],
     [{}, []],
     [{ config: ground.sound.config }, ["pass config: parses, and OpenClaw's validator accepts it"]],
     [ground.undecided('pending'), ["note config: parses; OpenClaw's validator is still at it"]],

@@ -170,10 +170,10 @@ test.each<[string, () => void]>([
   expect(await read()).toMatchObject({ kind: 'intact' });
 });
 
-test('damage while an install runs is unknown', async () => {
+test('damage while an install runs is an install under way', async () => {
   drop('node_modules', 'ws');
   alive = [{ pid: 77, command: 'npm install -g openclaw@2026.9.7' }];
-  expect(await read()).toEqual({ kind: 'unknown', because: 'an install is running: process 77' });
+  expect(await read()).toEqual({ kind: 'installing', because: 'an install is running: process 77' });
 });
 
 test('damage that is mended before the second look is none', async () => {

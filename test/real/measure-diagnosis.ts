@@ -49,6 +49,7 @@ const sightsOf = (wait: boolean) =>
       label: 'ai.openclaw.gateway',
       stateDir,
       configPath,
+      config: null,
       env,
       home,
       programArguments,

@@ -271,7 +271,9 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
       machine.until['hands-fail'] > t - undoneMs * 3 ||
       machine.until['hands-refuse'] > t - undoneMs * 3 ||
       machine.until['hands-stuck'] > t - undoneMs * 3;
+    // A death of ours in the middle of an undo costs one of its few attempts.
     if (config.by === 'user' || outside || hands || isVisiblyDamaged(machine)) return;
+    if (machine.unjudged.size > 0) return;
     if (asked.pausedUntil !== null || !machine.loaded || machine.process?.served === true) return;
     if (machine.servedSinceRepair || machine.servedWith.has(config.id) || machine.failedBoots.length < 4)
       return;

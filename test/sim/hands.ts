@@ -75,6 +75,7 @@ function rollback(machine: Machine, actionId: string, step: ActionStep & { kind:
   machine.failedBoots = [];
   machine.servedSinceRepair = false;
   machine.longestServeMs = 0;
+  machine.repairedAt = machine.t;
   machine.epoch += 1;
   return done;
 }
@@ -101,6 +102,7 @@ function reinstall(machine: Machine, actionId: string, remedy: string): Deed {
   machine.failedBoots = [];
   machine.servedSinceRepair = false;
   machine.longestServeMs = 0;
+  machine.repairedAt = machine.t;
   machine.epoch += 1;
   return done;
 }

@@ -266,9 +266,13 @@ function grow(process: Process, t: number): void {
 
 function noteServing(machine: Machine): void {
   const now = serves(machine);
-  if (now && machine.servingSince === never) machine.servingSince = machine.t;
-  else if (!now && machine.servingSince !== never) {
-    machine.longestServeMs = Math.max(machine.longestServeMs, machine.t - machine.servingSince);
+  if (now && machine.servingSince === never) {
+    machine.servingSince = machine.t;
+    machine.servingBornAt = machine.process?.spawnedAt ?? machine.t;
+  } else if (!now && machine.servingSince !== never) {
+    const servedMs = machine.t - machine.servingSince;
+    if (machine.servingBornAt > machine.repairedAt)
+      machine.longestServeMs = Math.max(machine.longestServeMs, servedMs);
     machine.servingSince = never;
   }
 }

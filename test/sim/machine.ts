@@ -123,6 +123,10 @@ export interface Machine {
   sleptMs: number;
   /** The longest time it served since the last repair of ours. */
   longestServeMs: number;
+  /** When the newest repair was made: a process from before proves nothing of it. */
+  repairedAt: number;
+  /** When the process that serves was spawned. */
+  servingBornAt: number;
 }
 
 const every = (value: number): Record<Spell, number> =>
@@ -182,6 +186,8 @@ export function createMachine(): Machine {
     wokeAt: 0,
     sleptMs: 0,
     longestServeMs: 0,
+    repairedAt: 0,
+    servingBornAt: 0,
   };
 }
 

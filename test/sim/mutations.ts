@@ -30,7 +30,7 @@ export const mutations: readonly Mutation[] = [
   ),
   mutation(
     'a restart of ours forgets the budget',
-    'state.ts',
+    'restore-state.ts',
     '    ...written,\n',
     '    ...written,\n    spent: [],\n',
   ),

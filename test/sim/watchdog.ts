@@ -3,7 +3,7 @@ import { inDoubt } from '../../src/core/decision.ts';
 import type { Evidence } from '../../src/core/evidence.ts';
 import type { Rules } from '../../src/core/look.ts';
 import type { Notice } from '../../src/core/notice.ts';
-import { restoreState } from '../../src/core/restore-state.ts';
+import { begunAnew, restoreState } from '../../src/core/restore-state.ts';
 import { type Action, type ActionOutcome, initialState, type State } from '../../src/core/state.ts';
 import { instant, millis } from '../../src/core/time.ts';
 import { chooseDelay, chooseDepth, needsCloser } from '../../src/daemon/pace.ts';
@@ -143,7 +143,9 @@ export function begins(dog: Watchdog, machine: Machine, rules: Rules, ears: Ears
   if (dog.state.phase.kind === 'repairing') {
     take(dog, machine, { event: { kind: 'interrupted', actionId: dog.state.phase.action.id }, rules, ears });
   }
-  dog.state = { ...dog.state, failing: null, unknownSince: null, graceUntil: null, runsSeen: null };
+  dog.state = begunAnew(dog.state, steady(dog, machine));
+  // What came of a repair while nobody looked cannot be known.
+  for (const id of machine.kept.keys()) machine.unjudged.add(id);
   save(dog, machine);
 }
 

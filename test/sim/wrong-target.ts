@@ -69,7 +69,9 @@ function ofProcess(machine: Machine, pid: number): string | null {
   if (isHung(machine) && t - process.hungFrom < stallMs) return 'of a gateway that was silent for a moment';
   if (process.leavesAt !== never && t - (machine.lastBroken?.at ?? t) < drainMs)
     return 'of a gateway that is draining';
-  return isHung(machine) && process.hungWhy === 'host' ? 'of a gateway whose host asked it to suspend' : null;
+  // Only an accepted connection is told that.
+  const heard = isHung(machine) && process.hungWhy === 'host' && !holds(machine, 'auth');
+  return heard ? 'of a gateway whose host asked it to suspend' : null;
 }
 
 function ofConfig(machine: Machine, replaces: string | null, steppedAt: number): string | null {

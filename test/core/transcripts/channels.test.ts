@@ -81,13 +81,15 @@ test('whether the channels are up was not asked yet: waited for, not for ever', 
   `);
 });
 
-test('whether the channels are up cannot be told: that holds back no "resolved"', () => {
+test('whether the channels are up cannot be told: that holds "resolved" back only for so long', () => {
   const t = crashed();
   t.keepsSeeing(
-    ['00:32', '01:32', 10],
+    ['00:32', '01:42', 10],
     'it serves; its channels cannot be asked for',
     with_({ kind: 'unknown', because: 'an older OpenClaw' }),
   );
+  expect(t.state.incident).not.toBeNull();
+  t.keepsSeeing(['01:52', '02:32', 10], 'the same', with_({ kind: 'unknown', because: 'an older OpenClaw' }));
   expect(t.state.incident).toBeNull();
 });
 

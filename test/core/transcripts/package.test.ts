@@ -246,3 +246,15 @@ test('a repaired package is complete but the starts fail on: the repair stays, t
     01:36  no process; the package is complete
   `);
 });
+
+test('an install that leaves no marker: hands off a job that is not loaded, and off a hung gateway', () => {
+  const installing = {
+    dependencies: { kind: 'installing', because: 'an install is running: process 77' },
+  } as const;
+  for (const seen of [world.unloaded, world.frozen('idle')]) {
+    const t = transcriptOfServing();
+    t.keepsSeeing(['00:10', '30:00', 5], 'an install runs', ground.on(seen, ground.sound, installing));
+    expect(t.deeds).toEqual([]);
+    expect(t.state.phase).toMatchObject({ kind: 'suspended', cause: 'update-running' });
+  }
+});

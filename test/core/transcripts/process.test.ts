@@ -226,7 +226,7 @@ test('one note takes the place of another: the new one is told, the end of the o
         00:20  healthy: serving | the gateway answers and the held connection is accepted
         00:20  [told] readiness 503: telegram
     00:30  it is ready
-        00:30  [told] what was told before is over (readiness 503: telegram): the gateway serves
+        00:30  [told] what was told before is over (readiness 503): the gateway serves
   `);
 });
 
