@@ -30,15 +30,17 @@ export function respond(before: State, evidence: Evidence, now: Instant, rules: 
   const seen = remember(expirePause(forget(before, now, policy), now), evidence, now);
   const overdue =
     seen.phase.kind === 'repairing' && now > plus(seen.phase.action.deadlineAt, policy.actionDeadlineMs);
+  const rested = slept(seen, evidence, now);
+  const held: State =
+    evidence.gapMs > policy.gapMs
+      ? { ...rested, failing: null, graceUntil: plus(now, policy.wakeGraceMs) }
+      : rested;
   // Liveness is held while an action is in flight: its outcome, not a look, ends this phase.
-  if (seen.phase.kind === 'repairing' && !overdue) return decision(slept(seen, evidence, now));
+  if (held.phase.kind === 'repairing' && !overdue) return decision(held);
 
-  const held = slept(seen, evidence, now);
   // An outcome that does not come is given up on, and the gateway is looked at anew. Should the action still be at work,
   // the loop does not begin another before it has ended.
-  const alone: State = overdue ? { ...held, failing: null, phase: { kind: 'starting' } } : held;
-  const gapped = evidence.gapMs > policy.gapMs;
-  const state: State = gapped ? { ...alone, failing: null, graceUntil: plus(now, policy.wakeGraceMs) } : held;
+  const state: State = overdue ? { ...held, failing: null, phase: { kind: 'starting' } } : held;
   const assessment = diagnose({ evidence, state, now, rules });
   const named = name(state, assessment, evidence);
   if (inDoubt(state)) return decision({ ...named, phase: state.phase, failing: null });

@@ -29,6 +29,8 @@ export function chooseDepth(from: {
     // An incident does not close before it is known whether the channels came back.
     const channels = evidence.ground.channels.kind;
     const mute = (channels === 'suppressed' || channels === 'unknown') && sinceCloseMs >= channelsEveryMs;
+    // Without a held connection another may have taken the port since the last close look.
+    if (state.phase.kind === 'probation' && evidence.socket.kind !== 'open') return 'full';
     // Deep, for only the `health` answer tells channels that are held back from a gateway that has none.
     if (state.phase.kind === 'probation' && (channels === 'unread' || mute)) return 'deep';
     return evidence.socket.kind === 'open' || sinceCloseMs < identityEveryMs ? 'light' : 'full';

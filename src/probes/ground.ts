@@ -113,7 +113,21 @@ export function createGround({ clock, sights, wait, validatorTimeoutMs }: Ground
         ? one('the open files', () => machine.descriptors(servicePid))
         : groundUnread.descriptors,
     ]);
-    const found = { ...base, config: configSeen, ...installed, ...said, launch, lock, disk, descriptors };
+    // Without an answer to `health` the boot records alone speak, and know nothing of a gateway without channels: what
+    // the last deep look found stands.
+    const known = base.channels.kind === 'normal' || base.channels.kind === 'suppressed';
+    const channels = serving && known && (await rpcHealth) === undefined ? base.channels : said.channels;
+    const found = {
+      ...base,
+      config: configSeen,
+      ...installed,
+      ...said,
+      channels,
+      launch,
+      lock,
+      disk,
+      descriptors,
+    };
     return { ...found, ...(await remediesFor(found)) };
   };
 }

@@ -259,7 +259,8 @@ function grow(process: Process, t: number): void {
   const grown = process.residentBytes >= grownBytes;
   process.growsAt = grown ? never : t + growEveryMs;
   if (!grown || !process.growHangs) return;
-  process.hungFrom = t;
+  // It may have been silent for another reason already.
+  if (t < process.hungFrom || t >= process.hungUntil) process.hungFrom = t;
   process.hungUntil = never;
   process.hungWhy = 'memory';
 }

@@ -49,8 +49,8 @@ export const mutations: readonly Mutation[] = [
   mutation(
     'an update is ignored',
     'diagnosis.ts',
-    "evidence.update.kind !== 'running'",
-    "evidence.update.kind !== 'stale'",
+    'if (marker === null) return null;',
+    'if (marker !== undefined) return null;',
   ),
   mutation(
     'an update that may be running is ignored',
@@ -113,7 +113,11 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'what a repair has paid for never ends',
     edits: [
-      { file: 'respond-ready.ts', find: 'round: null,', put: '' },
+      {
+        file: 'respond.ts',
+        find: "round: lead.stance === 'ready' ? null : state.round,",
+        put: 'round: state.round,',
+      },
       {
         file: 'incident.ts',
         find: "    case 'start':\n      return { ...paid, round: null };",

@@ -150,6 +150,10 @@ export function begins(dog: Watchdog, machine: Machine, rules: Rules, ears: Ears
 }
 
 export function command(dog: Watchdog, machine: Machine, given: Command, how: Omit<Taken, 'event'>): void {
+  // In doubt about itself it judges nothing, repairs that help meanwhile neither.
+  if (given.kind === 'resume' && inDoubt(dog.state)) {
+    for (const id of machine.kept.keys()) machine.unjudged.add(id);
+  }
   take(dog, machine, { event: { kind: 'commanded', command: given }, ...how });
   nudge(dog, machine);
 }

@@ -10,7 +10,6 @@ import { type Fault, runningPid, type Undo } from './fault.ts';
 interface Damage {
   readonly name: string;
   readonly causes: readonly string[];
-  readonly like?: string;
   readonly make: (path: string) => void;
 }
 
@@ -31,7 +30,6 @@ const brokenJson: Damage = {
 const emptyFile: Damage = {
   name: 'an empty file',
   causes: overwritten,
-  like: 'a missing file',
   make: edited(() => ''),
 };
 const missingFile: Damage = { name: 'a missing file', causes: overwritten, make: (path) => rmSync(path) };
@@ -41,7 +39,7 @@ const damages: readonly Damage[] = [
   brokenJson,
   emptyFile,
   missingFile,
-  { name: 'an empty object', causes: overwritten, like: 'a missing file', make: edited(() => '{}\n') },
+  { name: 'an empty object', causes: overwritten, make: edited(() => '{}\n') },
   {
     name: 'a line of a tool before the first brace',
     causes: overwritten,
@@ -51,13 +49,11 @@ const damages: readonly Damage[] = [
   {
     name: 'a port that is a word',
     causes: wrong,
-    like: 'an unknown key',
     make: edited((text) => text.replace(/"port": \d+/, '"port": "abc"')),
   },
   {
     name: 'a channel setting of the wrong type',
     causes: wrong,
-    like: 'an unknown key',
     make: withKey('channels', { telegram: { enabled: 'yes' } }),
   },
   { name: 'nobody may read it', causes: wrong, make: (path) => chmodSync(path, 0o000) },
@@ -71,10 +67,9 @@ function keep(gateway: GatewayHome): Undo {
   return () => renameSync(kept, gateway.configPath);
 }
 
-const whileDown = ({ name, causes, like, make }: Damage): Fault => ({
+const whileDown = ({ name, causes, make }: Damage): Fault => ({
   name: `config, gateway down: ${name}`,
   causes,
-  ...(like === undefined ? {} : { like }),
   ends: ['rollback', 'alert'],
   inject: async (gateway) => {
     const pid = await runningPid(gateway);
@@ -100,7 +95,7 @@ const whileUp = ({ name, make }: Damage): Fault => ({
 export const configs: readonly Fault[] = [
   ...damages.map(whileDown),
   whileUp(unknownKey),
-  ...[brokenJson, missingFile].map(whileUp).map((fault) => ({ ...fault, like: 'an unknown key' })),
+  ...[brokenJson, missingFile].map(whileUp),
   {
     name: 'a token from a variable nobody set',
     causes: ['auth-mismatch'],

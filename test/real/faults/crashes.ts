@@ -26,10 +26,9 @@ function blockedWhile(flag: string): string {
 
 export const crashes: readonly Fault[] = [
   dies('killed with SIGKILL', 'SIGKILL'),
-  { ...dies('killed with SIGABRT, as when out of memory', 'SIGABRT'), like: 'a SIGKILL' },
+  dies('killed with SIGABRT, as when out of memory', 'SIGABRT'),
   {
     name: 'an uncaught exception',
-    like: 'a SIGKILL',
     causes: ['crashed'],
     ends: ['nothing'],
     heals: true,

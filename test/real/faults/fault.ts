@@ -40,8 +40,6 @@ export interface Fault {
   readonly deep?: true;
   /** Made while the watchdog is paused: the way to it takes a minute and is no part of it. */
   readonly unseen?: true;
-  /** Left to `--all`: nearly the same as another that every run injects. */
-  readonly like?: string;
   /** The gateway serves and nothing is wrong when this is called. */
   readonly inject: (gateway: GatewayHome) => Promise<Undo> | Undo;
 }

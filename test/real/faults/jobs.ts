@@ -41,7 +41,6 @@ export const jobs: readonly Fault[] = [
   },
   {
     name: '`launchctl disable` and `bootout` by hand',
-    like: 'a stop, and a scenario of its own has it',
     causes: ['disabled-by-operator'],
     ends: ['nothing'],
     inject: async (gateway) => {

@@ -93,7 +93,6 @@ export const launches: readonly Fault[] = [
   },
   {
     name: "OpenClaw's launch wrapper is gone",
-    like: 'the environment file without its header',
     causes: ['environment-broken'],
     ends: ['alert'],
     inject: (gateway) => swapped(gateway, serviceFile(gateway, '-env-wrapper.sh'), null),

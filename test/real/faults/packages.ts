@@ -74,17 +74,15 @@ function halfInstall(gateway: GatewayHome): Undo {
 
 export const packages: readonly Fault[] = [
   ...['ws', 'json5'].map(withoutModule),
-  ...['zod', 'chokidar'].map(withoutModule).map((fault) => ({ ...fault, like: 'ws or json5 gone' })),
+  ...['zod', 'chokidar'].map(withoutModule),
   {
     name: 'the whole node_modules of the package is gone',
-    like: 'json5 gone',
     causes: ['dependency-missing'],
     ends: ['reinstall', 'alert'],
     inject: (gateway) => killed(gateway, () => moveAside(gateway, join(folderOf(gateway), 'node_modules'))),
   },
   {
     name: 'a dist chunk is gone',
-    like: 'a truncated one',
     causes: ['dist-corrupted'],
     ends: ['reinstall', 'alert'],
     inject: (gateway) => killed(gateway, () => moveAside(gateway, gatewayChunk(gateway))),
@@ -106,7 +104,6 @@ export const packages: readonly Fault[] = [
   },
   {
     name: 'dist/index.js is gone',
-    like: 'a truncated chunk',
     causes: ['dist-corrupted'],
     ends: ['reinstall', 'alert'],
     inject: (gateway) =>
@@ -120,7 +117,6 @@ export const packages: readonly Fault[] = [
   },
   {
     name: 'a marker of an unfinished install that the next start completes',
-    like: 'a SIGKILL',
     causes: ['crashed'],
     ends: ['nothing'],
     heals: true,

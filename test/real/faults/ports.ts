@@ -58,6 +58,12 @@ async function besideAnother(gateway: GatewayHome, port: number): Promise<Undo> 
   const pid = await runningPid(gateway);
   await gateway.launchctl('bootout', gateway.target);
   await until('the job to end', () => (isAlive(pid) ? null : true), { timeoutMs: squatTimeoutMs });
+  // launchd keeps the label for a moment after the process; a bootstrap in that moment fails with 5.
+  await until(
+    'the label to be free',
+    async () => ((await gateway.launchctl('print', gateway.target)).code === 0 ? null : true),
+    { timeoutMs: squatTimeoutMs },
+  );
   const other = startPlainly({
     home: gateway.home,
     port,
@@ -82,7 +88,6 @@ async function besideAnother(gateway: GatewayHome, port: number): Promise<Undo> 
 export const ports: readonly Fault[] = [
   squat({
     name: 'the port taken by a program that only listens',
-    like: 'Tailscale there',
     causes: ['port-foreign'],
     ends: ['alert'],
     host: '127.0.0.1',
