@@ -191,4 +191,17 @@ describe('the ground of an installed gateway', () => {
     settings = settingsFor(job(['gateway', '--allow-unconfigured']));
     expect((await look(grounds({ wait: true }))).config).toMatchObject({ kind: 'sound' });
   });
+
+  it('tells the words of the log without the values of the config, whatever their shape', async () => {
+    writeConfig(
+      JSON.stringify({ gateway: { mode: 'local' }, channels: { slack: { appToken: 'xapp-1-A1-secret' } } }),
+    );
+    writeFileSync(log, 'Gateway failed to start: channel slack refused xapp-1-A1-secret for good\n');
+    const { log: seen } = await look(grounds({ wait: false }));
+    expect(seen).toMatchObject({
+      kind: 'read',
+      findings: [{ text: expect.stringContaining('slack refused') }],
+    });
+    expect(JSON.stringify(seen)).not.toContain('A1-secret');
+  });
 });

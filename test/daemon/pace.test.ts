@@ -114,4 +114,29 @@ describe('how closely the daemon looks', () => {
     expect(chooseDelay(served, evidence({ healthz: { kind: 'refused' } }), defaultPolicy)).toBe(0);
     expect(chooseDelay(served, evidence({}), defaultPolicy)).toBe(defaultPolicy.tickMs);
   });
+
+  it('looks closely in probation where no connection is held, and deep where the channels are not known', () => {
+    const probation: State = { ...served, phase: { kind: 'probation', since: instant(0) } };
+    const depth = (more: Partial<Evidence>, sinceCloseMs = 2_000) =>
+      chooseDepth({
+        state: probation,
+        evidence: evidence(more),
+        deepWanted: false,
+        sinceCloseMs: millis(sinceCloseMs),
+      });
+    const channels = (kind: 'normal' | 'unknown') =>
+      ({ ground: { ...groundUnread, channels: { kind, because: 'busy' } } }) as Partial<Evidence>;
+    expect(depth({ socket: closed })).toBe('full');
+    expect(depth({})).toBe('deep');
+    expect(depth(channels('normal'))).toBe('light');
+    expect(depth(channels('unknown'))).toBe('light');
+    expect(depth(channels('unknown'), 60_000)).toBe('deep');
+  });
+
+  it('keeps the ordinary pace once it was told that nothing can be told', () => {
+    const starting: State = { ...served, phase: { kind: 'starting' } };
+    const down = evidence({ service: { kind: 'unknown', because: 'EIO' }, healthz: { kind: 'refused' } });
+    expect(chooseDelay(starting, down, defaultPolicy)).toBe(defaultPolicy.urgentTickMs);
+    expect(chooseDelay({ ...starting, told: ['unknown'] }, down, defaultPolicy)).toBe(defaultPolicy.tickMs);
+  });
 });

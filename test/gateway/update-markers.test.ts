@@ -184,3 +184,14 @@ test('the cause of a park is gone when package and lock are sound, and named whe
   writeFileSync(lock, '{"pid": 42');
   expect(await cause()).toMatchObject({ kind: 'unknown' });
 });
+
+test.each([
+  ['a moment ahead', 60_000, 'running'],
+  ['years ahead', 1e11, 'stale'],
+] as const)('a row whose time lies %s', async (_name, aheadMs, kind) => {
+  database(
+    'state/openclaw.sqlite',
+    `CREATE TABLE update_runs (status, phase, updated_at_ms); INSERT INTO update_runs VALUES ('running', 'staging', ${now + aheadMs})`,
+  ).close();
+  expect((await read()).kind).toBe(kind);
+});

@@ -198,3 +198,12 @@ test('the validator sees the gateway’s own variables, but nothing that makes i
   });
   expect(existsSync(env['XDG_CACHE_HOME'])).toBe(false);
 });
+
+test.each([
+  "read failed: Error: Cannot find package 'zod' imported from /opt/openclaw/dist/x.mjs",
+  'Cannot find module ws/package.json',
+  'ENOSPC: no space left on device, write',
+])('what the validator could not do is no verdict on the config: %s', async (message) => {
+  answering(refusal([{ path: '<root>', message }]), 1);
+  expect(await ask()).toMatchObject({ kind: 'unknown' });
+});

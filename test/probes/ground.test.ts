@@ -243,4 +243,29 @@ describe('a repair by hand', () => {
       because: expect.stringContaining('openclaw --profile work doctor'),
     });
   });
+
+  it('keeps what a deep look found of the channels until another has the answer to health', async () => {
+    const { sights: all } = sights();
+    const previous: GroundEvidence = {
+      ...groundUnread,
+      channels: { kind: 'suppressed', until: null, because: 'the breaker has tripped' },
+    };
+    const serving = { ...close, serving: true, previous };
+    expect((await looking(all)(serving)).channels.kind).toBe('suppressed');
+    const answered = { ...serving, rpcHealth: Promise.resolve({ ok: true }) };
+    expect((await looking(all)(answered)).channels.kind).toBe('normal');
+    expect((await looking(all)({ ...serving, previous: null })).channels.kind).toBe('normal');
+  });
+
+  it('asks for an archive where the log alone speaks of damage', async () => {
+    const findings = [{ sign: 'code-damaged', at: null, text: 'Unexpected end of input' }] as const;
+    const { sights: all } = sights({
+      log: async () => ({
+        log: { kind: 'read', findings },
+        boot: { kind: 'none' },
+        channels: { kind: 'unread' },
+      }),
+    });
+    expect((await looking(all)(close)).reinstall.kind).toBe('ready');
+  });
 });
