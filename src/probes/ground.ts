@@ -63,9 +63,10 @@ export function createGround({ clock, sights, wait, validatorTimeoutMs }: Ground
       limitMs: millis(wait ? validatorTimeoutMs() + sightMs : sightMs),
       doubt: (doubt) => doubt,
     });
+  const passLog = () => one("the end of the gateway's log", sights.passLog);
   const lookLightly = async (): Promise<GroundEvidence['config']> => {
     // Without its mark moved, a later look at the log reads a little of what was fine, too.
-    const [seen] = await Promise.all([config(), one("the end of the gateway's log", sights.passLog)]);
+    const [seen] = await Promise.all([config(), passLog()]);
     return seen;
   };
   const packages = (failing: boolean) =>
@@ -101,11 +102,13 @@ export function createGround({ clock, sights, wait, validatorTimeoutMs }: Ground
     const base = previous ?? groundUnread;
     // Nobody answers: a close look follows, or the gateway is booting and the last one holds for seconds.
     if (depth === 'surface') return serving ? { ...base, config: await lookLightly() } : base;
-    const [configSeen, installed, said, launch, lock, disk, descriptors] = await Promise.all([
+    const [configSeen, installed, said, , launch, lock, disk, descriptors] = await Promise.all([
       config(),
       packages(!serving),
       // The deep look's request has a deadline of its own.
       rpcHealth.then((health) => told(serving, health)),
+      // At once: by the time that request ends the gateway may have died, and the next one have said why it cannot start.
+      serving ? passLog() : null,
       one('what the service manager starts', machine.launch),
       one("the gateway's lock", () => machine.lock(servicePid)),
       one('the free space', machine.disk),

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type GroundEvidence, groundUnread } from '../../src/core/ground-evidence.ts';
 import { instant, millis } from '../../src/core/time.ts';
 import { createGround, type GroundAsk, type GroundSights } from '../../src/probes/ground.ts';
@@ -72,6 +72,20 @@ describe('the ground', () => {
     const seen = await looking(all)({ ...close, depth: 'surface', serving: true, previous });
     expect(seen).toEqual({ ...previous, config: sound });
     expect(asked).toEqual(['config {"wait":false}', 'passLog']);
+  });
+
+  it('passes over the log at once: a gateway that dies while its health is asked for has said why by then', async () => {
+    const { sights: all, asked } = sights();
+    let answer: (health: unknown) => void = () => undefined;
+    const rpcHealth = new Promise<unknown>((resolve) => {
+      answer = resolve;
+    });
+    const look = looking(all)({ ...close, serving: true, rpcHealth });
+    await vi.waitFor(() => expect(asked).toContain('passLog'));
+    expect(asked.some((each) => each.startsWith('log '))).toBe(false);
+    answer(undefined);
+    await look;
+    expect(asked.filter((each) => each === 'passLog')).toEqual(['passLog']);
   });
 
   it('is carried on by a quick look that nobody answered: a close one follows', async () => {

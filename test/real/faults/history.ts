@@ -90,13 +90,14 @@ export const history: readonly Fault[] = [
     versions: [newestVersion],
     inject: async (gateway) => {
       const pid = await runningPid(gateway);
-      signal(pid, 'SIGKILL');
       const version = inDatabase(gateway, (database) =>
         Number(database.prepare('PRAGMA user_version').get()?.['user_version']),
       );
       const write = (to: number) =>
         inDatabase(gateway, (database) => database.exec(`PRAGMA user_version = ${to}`));
+      // Before its end: the next one is started at once, and must not meet our own hold on the database.
       write(version + 981);
+      signal(pid, 'SIGKILL');
       return () => write(version);
     },
   },
