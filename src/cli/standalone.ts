@@ -39,7 +39,7 @@ export async function prepareStandalone(context: Context): Promise<void> {
     );
   }
   const plist = join(paths.launchAgents, `${installation.label}.plist`);
-  const { ps, lsof, netstat, git, tar } = await findTools(env['PATH']);
+  const { ps, lsof, netstat, git, tar, tmutil } = await findTools(env['PATH']);
   if (ps === null) {
     throw new UserError(
       'tools',
@@ -67,7 +67,7 @@ export async function prepareStandalone(context: Context): Promise<void> {
       host: null,
       port: null,
     },
-    tools: { launchctl: null, ps, lsof, netstat, git, tar },
+    tools: { launchctl: null, ps, lsof, netstat, git, tar, tmutil },
   });
   orThrow(await ensurePrivateDirectory(paths.data));
   orThrow(await ensurePrivateDirectory(paths.launchAgents));

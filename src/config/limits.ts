@@ -46,6 +46,11 @@ function pace(policy: Policy, demand: Demand): void {
     `must be longer than tickMs (${tick}), or every look seems to follow a sleep`,
   );
   demand(
+    policy.trialMaxMs >= policy.trialWatchMs,
+    'trialMaxMs',
+    `must not be shorter than trialWatchMs (${formatDuration(policy.trialWatchMs)})`,
+  );
+  demand(
     policy.flapStableMs >= policy.stableMs,
     'flapStableMs',
     `must not be shorter than stableMs (${formatDuration(policy.stableMs)}), or flapping would resolve sooner`,

@@ -64,6 +64,7 @@ export const settingsSchema = z.strictObject({
     netstat: absent(absolutePath),
     git: absent(absolutePath),
     tar: absent(absolutePath),
+    tmutil: absent(absolutePath),
   }),
   policy: z._default(z.strictObject(policyShape), {}),
   schedule: z._default(

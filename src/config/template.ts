@@ -37,6 +37,7 @@ const toolWords: Readonly<Record<keyof Settings['tools'], string>> = {
   netstat: 'The same when lsof shows nothing: listeners of other users.',
   git: 'Keeps the config snapshots.',
   tar: 'Packs the archives.',
+  tmutil: 'Takes a local snapshot of Time Machine before a config is applied. Only on macOS.',
 };
 
 const scheduleWords: Readonly<Record<keyof Settings['schedule'], string>> = {

@@ -1,5 +1,5 @@
 import type { Blocker } from './blockers.ts';
-import type { ConfigEvidence } from './ground-evidence.ts';
+import type { ConfigEvidence, GroundEvidence } from './ground-evidence.ts';
 import type { Look } from './look.ts';
 import type { State } from './state.ts';
 import { type Instant, since } from './time.ts';
@@ -34,8 +34,6 @@ export function configBlocker({ evidence, state, now, rules }: Look): Blocker | 
   const cause =
     config.fault === 'clobbered' || config.fault === 'missing' ? 'config-clobbered' : 'config-invalid';
   const age = state.configSeen === null ? 0 : since(state.configSeen.since, now);
-  // A mode that keeps the gateway out is the operator's business, and no snapshot would change it.
-  const untouchable = config.fault === 'unreadable';
   return {
     cause,
     confidence: 'certain',
@@ -45,16 +43,26 @@ export function configBlocker({ evidence, state, now, rules }: Look): Blocker | 
         ? null
         : {
             cause: 'config-latent',
-            because: `the config file on disk would not start the gateway again: ${config.because}`,
+            because: `still running on the old config; the next start would fail: ${config.because}`,
           },
-    mend: untouchable
-      ? { kind: 'person' }
-      : rollback.kind === 'ready'
-        ? { kind: 'rollback', remedy: rollback.id, replaces: config.hash }
-        : {
-            kind: 'not-available',
-            because: 'because' in rollback ? rollback.because : 'no snapshot was looked for yet',
-          },
+    mend: mendOf(rollback, config.hash),
     settled: age >= rules.policy.editGraceMs,
   };
+}
+
+function mendOf(rollback: GroundEvidence['rollback'], replaces: string | null): Blocker['mend'] {
+  switch (rollback.kind) {
+    case 'ready':
+      return { kind: 'rollback', remedy: rollback.id, replaces };
+    case 'pending':
+      return { kind: 'pending', because: rollback.because };
+    case 'unavailable':
+    case 'unknown':
+      return { kind: 'not-available', because: rollback.because };
+    case 'unread':
+      return { kind: 'not-available', because: 'no snapshot was looked for yet' };
+    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
+    default:
+      return rollback satisfies never;
+  }
 }

@@ -16,6 +16,8 @@ export interface Blocker {
     /** The gateway is mending it by itself while it starts. */
     | { readonly kind: 'itself' }
     | { readonly kind: 'reinstall' | 'rollback'; readonly remedy: string; readonly replaces: string | null }
+    /** What it could be mended with is being worked out. */
+    | { readonly kind: 'pending'; readonly because: string }
     /** A rung claims it and has nothing to do it with: `because` says what a person can type. */
     | { readonly kind: 'not-available'; readonly because: string };
   /** Not before it has looked like this for so long: somebody may be at work on it. */

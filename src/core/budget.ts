@@ -32,7 +32,8 @@ export const isPaid = ({ round, spent }: State): boolean => spent.some(({ action
 export function isUntimed(state: State, now: Instant, policy: Policy): boolean {
   const { spent, reinstalls, rollbacks, reloads, unparks, losses, configSeen } = state;
   const counted = [spent, reinstalls, rollbacks, reloads, unparks, losses].some((made) => made.length > 0);
-  const edited = configSeen !== null && now - configSeen.since < policy.latentTellMs;
+  const graceMs = Math.max(policy.latentTellMs, policy.editGraceMs);
+  const edited = configSeen !== null && now - configSeen.since < graceMs;
   return state.phase.kind === 'healthy' && state.pause === null && !counted && !edited;
 }
 

@@ -101,6 +101,9 @@ function blockedBy(blocker: Mendable, base: Diagnosis, { evidence, rules }: Look
         because: `${because}; ${mend.because}`,
         dueAfterMs: longer(due, rules.policy.pendedGraceMs),
       };
+    case 'pending':
+      // Nothing is started with it meanwhile, and nobody is woken: the answer comes within minutes.
+      return { stance: 'wait', cause, because: `${because}; ${mend.because}`, opens: true };
     case 'reinstall':
     case 'rollback':
       return {

@@ -170,6 +170,8 @@ export type ChannelEvidence =
 type RemedyEvidence =
   | Unread
   | Unknown
+  /** Being worked out: the answer comes within minutes, and until then there is nothing to tell. */
+  | { readonly kind: 'pending'; readonly because: string }
   /** Nothing to repair with. `because` says what a person can do instead. */
   | { readonly kind: 'unavailable'; readonly because: string }
   /** `id` is all that execution needs to know which snapshot or archive is meant. */

@@ -48,13 +48,16 @@ export function open(
   };
 }
 
+/** How many actions were made in it: attempts that were carried over are of the incident before. */
+export const actionsOf = ({ attempts, openedAt }: Incident): number =>
+  attempts.filter(({ at }) => at >= openedAt).length;
+
 type End = { readonly kind: 'resolved'; readonly servingAt: Instant } | { readonly kind: 'closed' };
 
 /** Ends the open incident: `resolved` when the gateway serves again, `closed` when somebody stopped it on purpose. */
 export function close(state: Open, end: End, now: Instant): Change {
   const { incident } = state;
-  // Carried attempts are of the incident before.
-  const made = incident.attempts.filter(({ at }) => at >= incident.openedAt).length;
+  const made = actionsOf(incident);
   const hand =
     made === 0
       ? 'without any action of the watchdog'

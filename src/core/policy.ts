@@ -59,10 +59,18 @@ export interface Policy {
   readonly flapStableMs: Millis;
   /** A config file that was just changed is left to its editor for this long. */
   readonly editGraceMs: Millis;
-  /** A bad config under a serving gateway is told after this long: the operator may be in the middle of an edit. */
+  /** A bad config under a serving gateway is told after this long: a file is saved in one go, and whoever broke it is
+   *  still at the keyboard. */
   readonly latentTellMs: Millis;
   /** OpenClaw's own validator is given up on after this long: 1 to 4 s when measured, up to 11 s on a busy machine. */
   readonly validatorMs: Millis;
+  /** A config counts as verified once the gateway has been ready for so long with it: longer than the 45 to 120 s that
+   *  operating systems ask of a new version. */
+  readonly soakMs: Millis;
+  /** How long a change of the config must hold before it is believed: OpenClaw reloads, or restarts itself in about 20 s. */
+  readonly trialWatchMs: Millis;
+  /** A gateway that still boots with a changed config is given up on, and the change taken back, after this long. */
+  readonly trialMaxMs: Millis;
   /** A suspension that lasts longer than this is told. */
   readonly suspendTellMs: Millis;
   /** Below this much free space a start cannot be relied on: SQLite, logs and the config all want to be written. */
@@ -111,8 +119,11 @@ export const defaultPolicy: Policy = {
   flap: { limit: 4, windowMs: minutes(30) },
   flapStableMs: minutes(10),
   editGraceMs: seconds(10),
-  latentTellMs: minutes(2),
+  latentTellMs: seconds(5),
   validatorMs: seconds(60),
+  soakMs: seconds(120),
+  trialWatchMs: seconds(60),
+  trialMaxMs: minutes(10),
   suspendTellMs: hours(1),
   diskFreeBytes: 64 * 1_048_576,
   memoryBytes: 4 * 1_073_741_824,

@@ -19,6 +19,8 @@ export interface JournalLine {
     | 'outcome'
     | 'interrupted'
     | 'commanded'
+    // A change of the config that is no action of the ladder: applied, kept, taken back.
+    | 'change'
     | 'settings'
     | 'fault'
     | 'stopped';

@@ -30,6 +30,8 @@ export interface LoopParts {
   readonly log: Log;
   /** Told after the journal has the notices; never blocks a repair for long and never throws. */
   readonly tell: (state: State, notices: readonly Notice[]) => Promise<void>;
+  /** After what was decided on a look; never throws, and returns at once. */
+  readonly onLook?: (state: State, evidence: Evidence) => void;
   /** The heartbeat. */
   readonly beat: (state: State, evidence: Evidence | null, lastDeepAt: Instant | null) => Promise<void>;
 }
@@ -43,6 +45,10 @@ export interface Loop {
   deepen(): Promise<Evidence>;
   /** False when it could not be made durable, and so was not done. */
   command(command: Command, because: string): Promise<boolean>;
+  /** Does what changes the gateway's files for other reasons than an action: between two actions, never beside one. */
+  exclusive<T>(work: () => Promise<T>): Promise<T>;
+  /** Makes it durable and tells it; the state stays as it is. False when the journal cannot be written. */
+  note(because: string, notices: readonly Notice[]): Promise<boolean>;
   state(): State;
 }
 
@@ -176,6 +182,7 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     if (close) lastCloseAt = clock.elapsed();
     if (depth === 'deep') lastDeepAt = clock.now();
     await step({ kind: 'observed', evidence: seen }, 'decided');
+    parts.onLook?.(state, seen);
     if (isUntimed(state, clock.now(), parts.rules().policy)) clock.anchor();
     return seen;
   };
@@ -254,6 +261,26 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
       nudge.now();
       return done;
     },
+    exclusive: (work) => {
+      const mine = flying.then(work);
+      flying = mine.then(
+        () => undefined,
+        () => undefined,
+      );
+      return mine;
+    },
+    note: (because, notices) =>
+      inTurn(async () => {
+        const written = await parts.journal.append({
+          at: clock.now(),
+          kind: 'change',
+          because,
+          notices,
+          state,
+        });
+        await parts.tell(state, notices);
+        return written.kind !== 'failed';
+      }),
     state: () => state,
   };
 }

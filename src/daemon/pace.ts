@@ -46,6 +46,8 @@ export function chooseDelay(state: State, evidence: Evidence | null, policy: Pol
     return millis(0);
   switch (state.phase.kind) {
     case 'healthy':
+      // A bad edit is told a few seconds after it was seen: not a whole tick later.
+      return isUntold(state, evidence) ? policy.urgentTickMs : policy.tickMs;
     case 'exhausted':
       return policy.tickMs;
     case 'suspended':
@@ -62,6 +64,9 @@ export function chooseDelay(state: State, evidence: Evidence | null, policy: Pol
       return state.phase satisfies never;
   }
 }
+
+const isUntold = (state: State, evidence: Evidence | null): boolean =>
+  evidence?.ground.config.kind === 'faulty' && !state.also.includes('config-latent');
 
 /**
  * A quick look after which only a close one may call the gateway ready: it shows a new life of it, or the held

@@ -147,6 +147,7 @@ export function makeGround(from: {
         netstat: counted('netstat', root, counts),
         git: findTool('git'),
         tar: findTool('tar'),
+        tmutil: null,
       },
     }),
     pid: async () => {

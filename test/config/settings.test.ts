@@ -47,6 +47,7 @@ describe('settings', () => {
       netstat: null,
       git: null,
       tar: null,
+      tmutil: null,
     });
     expect(settings.schedule.deepProbe).toBe('*/3 * * * *');
   });

@@ -43,6 +43,10 @@ export const undecided = (validator: 'pending' | 'unknown'): Ground => ({
 export const snapshot = (id = 'snapshot 41c7'): Ground => ({
   rollback: { kind: 'ready', id, because: 'it booted and stayed ready' },
 });
+export const planning: Ground = {
+  rollback: { kind: 'pending', because: 'which config to restore is being worked out' },
+};
+export const unclear: Ground = { rollback: { kind: 'unknown', because: 'the disk does not answer' } };
 export const noSnapshot: Ground = {
   rollback: { kind: 'unavailable', because: 'there is no verified snapshot: mend the file by hand' },
 };

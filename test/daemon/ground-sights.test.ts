@@ -88,7 +88,7 @@ const settingsFor = (plist: string): Settings => ({
     host: null,
     port: null,
   },
-  tools: { launchctl: null, ps, lsof: null, netstat: null, git: null, tar: null },
+  tools: { launchctl: null, ps, lsof: null, netstat: null, git: null, tar: null, tmutil: null },
   policy: defaultPolicy,
   schedule: { deepProbe: '*/3 * * * *', snapshot: '7 * * * *', archive: '30 4 * * 0' },
 });

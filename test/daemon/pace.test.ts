@@ -115,6 +115,14 @@ describe('how closely the daemon looks', () => {
     expect(chooseDelay(served, evidence({}), defaultPolicy)).toBe(defaultPolicy.tickMs);
   });
 
+  it('looks again soon after it saw a bad config, until that is told', () => {
+    const config = { kind: 'faulty', fault: 'broken', hash: 'x', changedAt: null, because: '' } as const;
+    const seen = evidence({ ground: { ...groundUnread, config } });
+    expect(chooseDelay(served, seen, defaultPolicy)).toBe(defaultPolicy.urgentTickMs);
+    const told: State = { ...served, also: ['config-latent'] };
+    expect(chooseDelay(told, seen, defaultPolicy)).toBe(defaultPolicy.tickMs);
+  });
+
   it('looks closely in probation where no connection is held, and deep where the channels are not known', () => {
     const probation: State = { ...served, phase: { kind: 'probation', since: instant(0) } };
     const depth = (more: Partial<Evidence>, sinceCloseMs = 2_000) =>

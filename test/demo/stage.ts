@@ -117,6 +117,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       netstat: findTool('netstat'),
       git: findTool('git'),
       tar: findTool('tar'),
+      tmutil: null,
     },
     policy: { ...defaultPolicy, ...options.policy },
     schedule: { deepProbe: '*/3 * * * *', snapshot: '7 * * * *', archive: '30 4 * * 0' },

@@ -1,7 +1,7 @@
 import { type GroundEvidence, groundUnread } from '../../src/core/ground-evidence.ts';
 import { instant } from '../../src/core/time.ts';
 import { archiveId, snapshotId } from './hands.ts';
-import { validatorMs } from './launchd.ts';
+import { planMs, validatorMs } from './launchd.ts';
 import { holds, isHung, isSuppressed, isVisiblyDamaged, type Machine, type Process } from './machine.ts';
 
 const unread = { kind: 'unread' } as const;
@@ -53,7 +53,7 @@ export function groundOf(machine: Machine, { serving, named, base }: Asked): Gro
         ? { kind: 'suppressed', until: null, because: "OpenClaw's breaker has tripped" }
         : { kind: 'normal' }
       : unread,
-    rollback: config.kind === 'faulty' ? offer(snapshotId(machine)) : unread,
+    rollback: config.kind === 'faulty' ? rollbackOf(machine) : unread,
     reinstall: damaged ? offer(archiveId(machine)) : unread,
   };
 }
@@ -65,6 +65,14 @@ const offer = (id: string | null): GroundEvidence['rollback'] =>
   id === null
     ? { kind: 'unavailable', because: 'nothing is kept that could be put in its place' }
     : { kind: 'ready', id, because: 'verified' };
+
+/** Half of the configs are planned by the time anybody asks. */
+function rollbackOf(machine: Machine): GroundEvidence['rollback'] {
+  const { config, edits, t } = machine;
+  return edits % 2 === 1 && t - config.changedAt < planMs
+    ? { kind: 'pending', because: 'which config to restore is being worked out' }
+    : offer(snapshotId(machine));
+}
 
 /** Judging needs the package: OpenClaw's own validator is part of it. */
 function configOf(machine: Machine): GroundEvidence['config'] {
@@ -79,6 +87,9 @@ function configOf(machine: Machine): GroundEvidence['config'] {
   }
   if (fault === 'missing') {
     return { kind: 'faulty', fault, hash: null, changedAt: null, because: 'there is no config file' };
+  }
+  if (fault === 'unreadable') {
+    return { kind: 'faulty', fault, hash: null, changedAt: mtime, because: 'the config file is unreadable' };
   }
   return { kind: 'faulty', fault, hash: id, changedAt: mtime, because: `the config file is ${fault}` };
 }

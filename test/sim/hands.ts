@@ -59,7 +59,8 @@ function rollback(machine: Machine, actionId: string, step: ActionStep & { kind:
   const kind = machine.snapshots[machine.usedSnapshots];
   const { config } = machine;
   if (kind === undefined || step.remedy !== snapshotId(machine)) return refused;
-  if (config.fault !== 'missing' && step.replaces !== config.id) return refused;
+  const nameless = config.fault === 'missing' || config.fault === 'unreadable';
+  if (!nameless && step.replaces !== config.id) return refused;
   const content: Content = {
     // The user's file with named keys from a snapshot, where only some of it was wrong.
     by: config.fault === 'rejected' ? 'minimal' : 'snapshot',

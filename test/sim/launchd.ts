@@ -175,8 +175,10 @@ function foresee(machine: Machine): number {
     if (end > t && end < next) next = end;
   }
   if (machine.stoppingUntil > t && machine.stoppingUntil < next) next = machine.stoppingUntil;
-  const judged = machine.config.changedAt + validatorMs;
-  if (judged > t && judged < next) next = judged;
+  for (const length of [validatorMs, planMs]) {
+    const end = machine.config.changedAt + length;
+    if (end > t && end < next) next = end;
+  }
   if (process === null) return next;
   if (machine.holder !== 'ours' && process.listensAt > t) next = Math.min(next, process.listensAt);
   next = Math.min(next, process.failsAt, process.leavesAt, process.growsAt);
@@ -188,6 +190,8 @@ function foresee(machine: Machine): number {
 
 /** A changed config file is left to settle, then OpenClaw's own validator takes a few seconds. */
 export const validatorMs = 5_000;
+/** Which snapshot to restore, and how much of it, is worked out with several runs of the validator. */
+export const planMs = 17_000;
 
 /** Brings everything that is due by now about. */
 export function settle(machine: Machine): void {

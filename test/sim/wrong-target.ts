@@ -77,13 +77,12 @@ function ofProcess(machine: Machine, pid: number): string | null {
 function ofConfig(machine: Machine, replaces: string | null, steppedAt: number): string | null {
   const { config, t } = machine;
   if (config.fault === null) return 'of a config that is fine';
-  if (config.fault === 'unreadable') return 'of a config that somebody has locked';
   if (isVisiblyDamaged(machine) && !holds(machine, 'package-unclear'))
     return 'before the package, which judges it, is mended';
-  if (config.fault !== 'missing' && replaces !== config.id)
-    return `of ${replaces}, which is not the file that lies there`;
-  // Whoever deletes the file twice cannot be told from one who did it long ago.
-  const fresh = config.fault !== 'missing' && config.by === 'user' && t - config.changedAt < editMs;
+  const nameless = config.fault === 'missing' || config.fault === 'unreadable';
+  if (!nameless && replaces !== config.id) return `of ${replaces}, which is not the file that lies there`;
+  // Whoever deletes or locks the file twice cannot be told from one who did it long ago.
+  const fresh = !nameless && config.by === 'user' && t - config.changedAt < editMs;
   if (fresh && steppedAt < config.changedAt) return 'under the hands of its editor';
   return around(machine);
 }

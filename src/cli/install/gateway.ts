@@ -145,6 +145,7 @@ export function renderConfig(
       netstat: tools.netstat,
       git: tools.git,
       tar: tools.tar,
+      tmutil: tools.tmutil,
     },
   });
 }

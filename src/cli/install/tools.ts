@@ -33,6 +33,8 @@ export interface FoundTools {
   readonly netstat: string | null;
   readonly git: string | null;
   readonly tar: string | null;
+  /** Only macOS has it; nothing is lost without. */
+  readonly tmutil: string | null;
   /** Only for what is done now; not recorded. */
   readonly plutil: string | null;
   readonly xcodeSelect: string | null;
@@ -41,7 +43,7 @@ export interface FoundTools {
 export async function findTools(path: string | undefined): Promise<FoundTools> {
   // macOS keeps netstat and lsof in /usr/sbin, which a trimmed PATH may lack.
   const extended = `${path ?? ''}${delimiter}/usr/bin:/bin:/usr/sbin:/sbin`;
-  const [launchctl, ps, lsof, netstat, git, tar, plutil, xcodeSelect] = await Promise.all([
+  const [launchctl, ps, lsof, netstat, git, tar, tmutil, plutil, xcodeSelect] = await Promise.all([
     // Only the caller's own PATH decides this one: it decides whether this machine has launchd at all.
     findOnPath('launchctl', path),
     findOnPath('ps', extended),
@@ -49,10 +51,11 @@ export async function findTools(path: string | undefined): Promise<FoundTools> {
     findOnPath('netstat', extended),
     findOnPath('git', extended),
     findOnPath('tar', extended),
+    findOnPath('tmutil', extended),
     findOnPath('plutil', extended),
     findOnPath('xcode-select', extended),
   ]);
-  return { launchctl, ps, lsof, netstat, git, tar, plutil, xcodeSelect };
+  return { launchctl, ps, lsof, netstat, git, tar, tmutil, plutil, xcodeSelect };
 }
 
 const selectTimeoutMs = 10_000;

@@ -1,3 +1,4 @@
+import { actionsOf } from '../../core/incident.ts';
 import type { Incident } from '../../core/state.ts';
 import type { Instant } from '../../core/time.ts';
 import { notesOf } from './render.ts';
@@ -76,6 +77,6 @@ function incidentJson(incident: Incident | null): unknown {
     servingAt: iso(incident.servingAt),
     closedAt: iso(incident.closedAt),
     outcome: incident.outcome,
-    actions: incident.attempts.length,
+    actions: actionsOf(incident),
   };
 }

@@ -1,3 +1,4 @@
+import { actionsOf } from '../../core/incident.ts';
 import type { LastExit } from '../../core/service.ts';
 import type { Incident } from '../../core/state.ts';
 import { type Instant, since } from '../../core/time.ts';
@@ -88,7 +89,7 @@ function pauseWords(until: Instant | null, now: Instant): string {
 }
 
 export function incidentWords(incident: Incident, now: Instant): readonly string[] {
-  const tried = incident.attempts.length;
+  const tried = actionsOf(incident);
   const actions = `${tried} action${tried === 1 ? '' : 's'}`;
   const known = (incident.acknowledgedAt ?? null) === null ? '' : ', acknowledged';
   const state =

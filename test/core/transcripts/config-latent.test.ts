@@ -6,7 +6,7 @@ import * as world from '../world.ts';
 
 const { on } = ground;
 
-test('a bad config under a serving gateway: told after two minutes, over when it is mended, never touched', () => {
+test('a bad config under a serving gateway: told within seconds, over when it is mended, never touched', () => {
   const t = transcriptOfServing();
   const bad = on(world.serving(), ground.rejected, ground.snapshot());
   t.keepsSeeing(['00:10', '10:00', 10], 'it serves; the config on disk would not start it again', bad);
@@ -15,8 +15,8 @@ test('a bad config under a serving gateway: told after two minutes, over when it
     00:00  the gateway serves
         00:00  healthy: serving | the gateway answers and the held connection is accepted
     00:10 to 10:00  it serves; the config on disk would not start it again
-        02:10  healthy: serving (also config-latent) | the gateway answers and the held connection is accepted
-        02:10  [told] the config file on disk would not start the gateway again: channels.telegram.enabled must be
+        00:20  healthy: serving (also config-latent) | the gateway answers and the held connection is accepted
+        00:20  [told] still running on the old config; the next start would fail: channels.telegram.enabled must be
                  boolean
     10:10 to 11:00  it serves; the config is sound
         10:10  healthy: serving | the gateway answers and the held connection is accepted
@@ -24,15 +24,15 @@ test('a bad config under a serving gateway: told after two minutes, over when it
   `);
 });
 
-test('a bad config that was mended within two minutes is nobody’s business', () => {
+test('a bad config that was mended at once is nobody’s business', () => {
   const t = transcriptOfServing();
-  t.keepsSeeing(['00:10', '02:00', 10], 'it serves; a bad config', on(world.serving(), ground.rejected));
-  t.keepsSeeing(['02:10', '05:00', 10], 'it serves; a sound config', on(world.serving(), ground.sound));
+  t.keepsSeeing(['00:10', '00:14', 2], 'it serves; a bad config', on(world.serving(), ground.rejected));
+  t.keepsSeeing(['00:16', '05:00', 10], 'it serves; a sound config', on(world.serving(), ground.sound));
   expect(t.read()).toMatchInlineSnapshot(`
     00:00  the gateway serves
         00:00  healthy: serving | the gateway answers and the held connection is accepted
-    00:10 to 02:00  it serves; a bad config
-    02:10 to 05:00  it serves; a sound config
+    00:10 to 00:14  it serves; a bad config
+    00:16 to 05:00  it serves; a sound config
   `);
 });
 

@@ -83,7 +83,7 @@ test('the config file was removed: what was there last is put back', () => {
   expect(t.state.cause).toBe('config-clobbered');
 });
 
-test('a config file the gateway may not read: its mode is the operator’s, so that is told', () => {
+test('a config file the gateway may not read is put aside for the snapshot, as any other that keeps it down', () => {
   const t = transcriptOfServing();
   t.sees('00:10', 'the held connection breaks', world.connectionBroke());
   t.keepsSeeing(
@@ -91,6 +91,7 @@ test('a config file the gateway may not read: its mode is the operator’s, so t
     'no process, an unreadable config',
     on(down, ground.locked, ground.snapshot()),
   );
+  expect(t.deeds).toEqual(['rollback']);
   expect(t.read()).toMatchInlineSnapshot(`
     00:00  the gateway serves
         00:00  healthy: serving | the gateway answers and the held connection is accepted
@@ -100,9 +101,50 @@ test('a config file the gateway may not read: its mode is the operator’s, so t
                  refuses new ones
     00:12 to 01:00  no process, an unreadable config
         00:12  suspect: config-invalid | the gateway's config is invalid: its mode does not let the gateway read it
-        00:27  exhausted: config-invalid
-        00:27  [exhausted] needs you: the gateway's config is invalid: its mode does not let the gateway read it
+        00:22  repairing: config-invalid
+        00:22  [action] roll the config back to snapshot 41c7 (A1): the gateway's config is invalid: its mode does
+                 not let the gateway read it
   `);
+});
+
+test('which snapshot to restore takes a while to work out: nobody is woken, nothing is started with the bad config', () => {
+  const t = transcriptOfServing();
+  t.sees('00:10', 'the held connection breaks', world.connectionBroke());
+  t.keepsSeeing(
+    ['00:12', '01:40', 4],
+    'no process, a refused config, a plan in the making',
+    on(down, ground.rejected, ground.planning),
+  );
+  expect(t.deeds).toEqual([]);
+  t.sees('01:42', 'the plan is there', on(down, ground.rejected, ground.snapshot()));
+  expect(t.deeds).toEqual(['rollback']);
+  expect(t.read()).toMatchInlineSnapshot(`
+    00:00  the gateway serves
+        00:00  healthy: serving | the gateway answers and the held connection is accepted
+    00:10  the held connection breaks
+        00:10  starting: crashed
+        00:10  [opened] incident I1: the gateway dropped the held connection without a goodbye (close code 1006) and
+                 refuses new ones
+    00:12 to 01:40  no process, a refused config, a plan in the making
+        00:12  starting: config-invalid | the gateway's config is invalid: channels.telegram.enabled must be
+                 boolean; which config to restore is being worked out
+    01:42  the plan is there
+        01:42  repairing: config-invalid
+        01:42  [action] roll the config back to snapshot 41c7 (A1): the gateway's config is invalid:
+                 channels.telegram.enabled must be boolean
+  `);
+});
+
+test('snapshots that cannot be looked at are no reason to try', () => {
+  const t = transcriptOfServing();
+  t.sees('00:10', 'the held connection breaks', world.connectionBroke());
+  t.keepsSeeing(
+    ['00:12', '01:00'],
+    'no process, a refused config',
+    on(down, ground.rejected, ground.unclear),
+  );
+  expect(t.deeds).toEqual([]);
+  expect(t.read()).toContain('[exhausted] needs you');
 });
 
 test('no snapshot to roll back to: told at once with what a person can do, nothing is done', () => {
