@@ -137,7 +137,7 @@ test('a bad config under a serving gateway is told beside it, though this is the
   const seen = on(world.serving(), ground.sound, ground.rejected)(now);
   const lines = why({ state: initialState, evidence: seen, now, rules: acting });
   expect(lines.join('\n')).toContain(
-    '  also config-latent (certain): the config file on disk would not start',
+    '  also config-latent (certain): still running on the old config; the next start',
   );
 });
 
