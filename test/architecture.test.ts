@@ -25,6 +25,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   'node-cron': /^daemon\/jobs\.ts$/,
   'zod/mini': /^config\//,
   json5: /^config\/json5\.ts$/,
+  '@humanwhocodes/momoa': /^config\/json5-edit\.ts$/,
 };
 
 interface SourceFile {
@@ -107,6 +108,8 @@ describe('the architecture', () => {
     expect(shells.map((file) => file.path)).toEqual([]);
     const spawners = files.filter((file) => file.imports.includes('node:child_process'));
     expect(spawners.map((file) => file.path).sort()).toEqual([
+      // The operator's editor gets the terminal itself.
+      'cli/terminal.ts',
       'system/embedded/spawn.ts',
       'system/tarball.ts',
     ]);

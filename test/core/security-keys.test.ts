@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+import type { KeyPath } from '../../src/core/config-change.ts';
+import { isSecurityKey } from '../../src/core/security-keys.ts';
+
+const pathOf = (text: string): KeyPath =>
+  text.split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+
+test.each([
+  'gateway.bind',
+  'gateway.customBindHost',
+  'gateway.auth',
+  'gateway.auth.mode',
+  'gateway.auth.trustedProxy.allowUsers.0',
+  'gateway.auth.allowTailscale',
+  'gateway.tailscale',
+  'gateway.tailscale.mode',
+  'gateway.trustedProxies.1',
+  'gateway.allowRealIpFallback',
+  'gateway.controlUi.allowedOrigins',
+  'gateway.controlUi.dangerouslyDisableDeviceAuth',
+  'gateway.controlUi.embedSandbox',
+  'gateway.http.endpoints.responses.enabled',
+  'gateway.http.endpoints.responses.images.urlAllowlist',
+  'gateway.nodes.pairing.autoApproveCidrs',
+  'gateway.nodes.commands.deny',
+  'gateway.tools.allow',
+  'gateway.tls.enabled',
+  'accessGroups.friends.members',
+  'agents.defaults.sandbox.mode',
+  'agents.defaults.elevatedDefault',
+  'agents.list.0.tools.exec.security',
+  'agents.entries.main.subagents.allowAgents',
+  'approvals.exec.mode',
+  'browser.ssrfPolicy.blockedHostnames',
+  'browser.noSandbox',
+  'channels.discord.dm.policy',
+  'channels.discord.guilds',
+  'channels.discord.guilds.42',
+  'channels.discord.execApprovals.approvers',
+  'channels.a2a.exposeAgents',
+  'channels.line.channelSecret',
+  'channels.slack.signingSecret',
+  'channels.telegram.accounts.main.dmPolicy',
+  'channels.telegram.allowFrom',
+  'channels.telegram.configWrites',
+  'channels.telegram.groupAllowFrom.3',
+  'channels.telegram.groupPolicy',
+  'channels.telegram.groups.-100.tools.alsoAllow',
+  'channels.telegram.groups.-100.toolsBySender.x.deny',
+  'channels.whatsapp.groups',
+  'channels.whatsapp.groups.*',
+  'channels.x.dmAllowlist',
+  'channels.x.network.dangerouslyAllowPrivateNetwork',
+  'commands.bash',
+  'commands.ownerAllowFrom',
+  'hooks.gmail.serve.bind',
+  'hooks.gmail.tailscale.mode',
+  'hooks.token',
+  'logging.redactPatterns',
+  'models.providers.x.request.tls.insecureSkipVerify',
+  'plugins.allow',
+  'plugins.deny.0',
+  'secrets.providers.x.trustedDirs',
+  'security.installPolicy.enabled',
+  'session.dmScope',
+  'session.sendPolicy.rules',
+  'tools.allow',
+  'tools.byProvider.x.deny',
+  'tools.deny',
+  'tools.elevated.enabled',
+  'tools.exec.ask',
+  'tools.fs.workspaceOnly',
+  'tools.sandbox.tools.deny',
+])('%s is kept as it is now', (text) => {
+  expect(isSecurityKey(pathOf(text))).toBe(true);
+});
+
+test.each([
+  'gateway',
+  'gateway.mode',
+  'gateway.port',
+  'gateway.reload.mode',
+  'gateway.controlUi.basePath',
+  'gateway.http.endpoints.responses',
+  'agents.defaults.model.primary',
+  'agents.defaults.models.auth',
+  'agents.defaults.blockStreamingDefault',
+  'agents.list.0.name',
+  'bogusKey',
+  'channels.telegram.botToken',
+  'channels.telegram.enabled',
+  'channels.telegram.groups.-100.systemPrompt',
+  'channels.telegram.streaming.block.enabled',
+  'channels.telegram.errorPolicy',
+  'commands.native',
+  'logging.level',
+  'messages.queue.mode',
+  'plugins.entries.x.enabled',
+  'tools.web.search.provider',
+  'tools.exec2',
+])('%s may be rolled back', (text) => {
+  expect(isSecurityKey(pathOf(text))).toBe(false);
+});
+
+test('the config as a whole is no key', () => {
+  expect(isSecurityKey([])).toBe(false);
+});
