@@ -3,7 +3,7 @@ import { type Clock, type Millis, millis, minutes, seconds, since } from '../cor
 import { type ConfigCheck, checkConfigFile, type KnownConfig } from '../gateway/config-check.ts';
 import { stampOf } from '../gateway/config-source.ts';
 import type { Environment } from '../gateway/env-file.ts';
-import { type ConfigOpinion, validateConfig } from '../gateway/validate-config.ts';
+import { type ConfigIssue, type ConfigOpinion, validateConfig } from '../gateway/validate-config.ts';
 import type { Run } from '../system/run.ts';
 
 /** Where the config and its judge are now; asked anew at each look. */
@@ -32,6 +32,8 @@ interface ConfigSightParts {
 interface ConfigSight {
   /** With `wait` the validator's answer is awaited. Never throws. */
   look(ask: { readonly wait: boolean }): Promise<ConfigEvidence>;
+  /** The validator's words on the config of this hash; null where it was last asked about another one. */
+  issuesOf(hash: string): readonly ConfigIssue[] | null;
   /** Ends a running validator. */
   close(): Promise<void>;
 }
@@ -172,6 +174,12 @@ export function createConfigSight(parts: ConfigSightParts): ConfigSight {
         const why = error instanceof Error ? error.message : String(error);
         return { kind: 'unknown', because: `the config could not be looked at: ${why}` };
       }
+    },
+    issuesOf: (hash) => {
+      if (last?.opinion.kind !== 'invalid' || reading === null) return null;
+      const { verdict, fingerprint } = reading.check;
+      const isOfThis = verdict.kind === 'sound' && verdict.hash === hash;
+      return isOfThis && contentOf(last.subject) === fingerprint ? last.opinion.issues : null;
     },
     close: async () => {
       closed = true;

@@ -3,6 +3,7 @@ import type { ConfigRecord } from '../gateway/config-file.ts';
 import { isSecretVariable, textsOf, withoutValues } from '../gateway/config-values.ts';
 import type { Environment } from '../gateway/env-file.ts';
 import type { ServiceJob } from '../gateway/environment.ts';
+import { listerOf } from '../gateway/live-processes.ts';
 import { logPlaces } from '../gateway/log-places.ts';
 import { createAskNode } from '../gateway/node-program.ts';
 import type { Processes } from '../system/process.ts';
@@ -12,7 +13,8 @@ import { createDependencySight } from './dependency-sight.ts';
 import { createGround, type Ground } from './ground.ts';
 import { createLogSight } from './log-sight.ts';
 import { createMachineSight } from './machine-sight.ts';
-import { remediesByHand } from './remedies.ts';
+import { createRemedies } from './remedies.ts';
+import { createRollbackPlanner, type RollbackPlannerParts } from './rollback-planner.ts';
 
 /** Where everything is that a start of the gateway stands on, as the newest close look found it. */
 export interface GroundPlace {
@@ -48,8 +50,10 @@ export interface GroundSightParts {
   /** Whether a look waits for the config's validator; one that comes again soon does not. */
   readonly wait: boolean;
   readonly validatorTimeoutMs: () => Millis;
-  /** The validator has come to an end: its verdict is there for the next look. */
+  /** The validator, or the planning of a rollback, has come to an end: its answer is there for the next look. */
   readonly onSettled: () => void;
+  /** What a rollback is worked out from; without it none is. */
+  readonly snapshots?: Pick<RollbackPlannerParts, 'store' | 'kept' | 'write'>;
 }
 
 /** A config that is being written is not handed to the validator: a person may be in the middle of it. */
@@ -61,33 +65,38 @@ function valuesOf({ config, env }: GroundPlace): ReadonlySet<string> {
   return new Set([...(config === null ? [] : textsOf(config)), ...variables.map(([, value]) => value)]);
 }
 
-/** The real sights, put together. `close` ends a validator that still runs. */
+/** The real sights, put together. `close` ends a validator and a planning that still run. */
 export function createGroundSights(parts: GroundSightParts): {
   readonly look: Ground;
   readonly close: () => Promise<void>;
 } {
   const { clock, run, processes, uid, redact, place } = parts;
-  const list = async () => {
-    const outcome = await processes.list();
-    // An empty list would say that nobody is at work on the package; the question then stays open.
-    if (outcome.kind === 'unknown') throw new Error(outcome.because);
-    return outcome.rows;
-  };
+  const list = listerOf(processes);
   const logs = () => {
     const now = place();
     return logPlaces({ place: now, home: now.home, job: now.job });
   };
+  const configPlace = () => {
+    const now = place();
+    return { ...now, allowUnconfigured: now.programArguments.includes('--allow-unconfigured') };
+  };
   const config = createConfigSight({
     clock,
     run,
-    place: () => {
-      const now = place();
-      return { ...now, allowUnconfigured: now.programArguments.includes('--allow-unconfigured') };
-    },
+    place: configPlace,
     timeoutMs: parts.validatorTimeoutMs,
     settleMs,
     onSettled: parts.onSettled,
   });
+  const planner =
+    parts.snapshots === undefined
+      ? null
+      : createRollbackPlanner({
+          ...parts,
+          ...parts.snapshots,
+          place: configPlace,
+          issuesOf: config.issuesOf,
+        });
   const log = createLogSight({
     clock,
     files: logs,
@@ -111,8 +120,11 @@ export function createGroundSights(parts: GroundSightParts): {
         uid,
         askNode: createAskNode({ run, clock }),
       }),
-      remedies: remediesByHand(place),
+      remedies: createRemedies({ place, planner, processes: list, clock }),
     },
   });
-  return { look, close: config.close };
+  const close = async (): Promise<void> => {
+    await Promise.all([config.close(), planner?.close()]);
+  };
+  return { look, close };
 }

@@ -313,3 +313,15 @@ test('a look that finds nothing changed costs less than a millisecond', async ()
   // Generous tenfold for a busy machine: reading and parsing anew would still show.
   expect((performance.now() - began) / 200).toBeLessThan(10);
 });
+
+test('the words of a refusal are there for the very content they were said of, and for no other', async () => {
+  refuse();
+  const made = sight();
+  const seen = await made.look(patiently);
+  const hash = seen.kind === 'faulty' ? (seen.hash ?? '') : '';
+  expect(made.issuesOf(hash)).toEqual([{ path: 'gateway.port', message: 'expected number' }]);
+  expect(made.issuesOf('another')).toBeNull();
+  writeConfig(',"port":1');
+  await made.look(now);
+  expect(made.issuesOf(hash)).toBeNull();
+});
