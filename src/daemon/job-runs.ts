@@ -3,15 +3,18 @@ import type { Paths } from '../config/paths.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Clock } from '../core/time.ts';
 import { millis } from '../core/time.ts';
-import { createGit } from '../system/git.ts';
 import { acquireLease } from '../system/lease.ts';
 import type { Log } from '../system/log.ts';
 import type { Processes } from '../system/process.ts';
 import type { Run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
-import { recordConfig } from '../vault/config-snapshots.ts';
 import { archivePackage } from '../vault/module-archives.ts';
+import type { RecordOutcome } from '../vault/snapshot.ts';
+import type { KeptStore } from '../vault/snapshot-store.ts';
+import type { GatewaySight } from './gateway-sight.ts';
 import { isDue, type JobName, readStamp, writeStamp } from './job-stamps.ts';
+import { openStore } from './open-store.ts';
+import { assembleSnapshot } from './snapshot-content.ts';
 import { readStatus, touchedAt } from './status-file.ts';
 
 export interface JobParts {
@@ -24,6 +27,8 @@ export interface JobParts {
   readonly log: Log;
   /** The installed OpenClaw, read now: its root and version. */
   readonly installed: () => { readonly root: string; readonly version: string } | null;
+  /** The gateway as its files have it now. */
+  readonly sight: () => GatewaySight;
   readonly watchdogLabel: string;
 }
 
@@ -32,37 +37,77 @@ export interface JobResult {
   readonly text: string;
 }
 
-/** The hourly snapshot: commits `openclaw.json` when it changed. */
+/** The hourly snapshot: records the config and what belongs to it when any of that changed. */
 export function runSnapshot(parts: JobParts): Promise<JobResult> {
   return underLock('snapshot', parts, async () => {
-    const { settings, paths } = parts;
-    const git = settings.tools.git;
-    if (git === null)
+    const { settings, paths, clock } = parts;
+    if (settings.tools.git === null)
       return {
         kind: 'failed',
         text: 'git was not found at install; run ./install.sh again once it is there',
       };
-    const outcome = await recordConfig({
-      configPath: settings.gateway.configPath,
-      directory: paths.configBackup,
-      git: createGit({ git, dir: paths.configBackup, run: parts.run }),
+    const assembled = await assembleSnapshot({
+      settings,
+      paths,
+      sight: parts.sight(),
+      bootId: null,
+      now: clock.now(),
     });
-    switch (outcome.kind) {
-      case 'recorded':
-        return {
-          kind: 'done',
-          text: `openclaw.json changed and was recorded as ${outcome.commit.slice(0, 12)}`,
-        };
-      case 'unchanged':
-        return { kind: 'done', text: 'openclaw.json is the same as in the newest snapshot' };
-      case 'nothing':
-        return { kind: 'done', text: `nothing to record: ${outcome.because}` };
-      case 'failed':
-        return { kind: 'failed', text: outcome.because };
-      default:
-        return outcome satisfies never;
+    if (assembled.kind !== 'assembled') {
+      const { kind, because } = assembled;
+      return kind === 'missing'
+        ? { kind: 'done', text: `nothing to record: ${because}` }
+        : { kind: 'failed', text: because };
     }
+    const store = openStore(parts);
+    const tended = await store.tend();
+    const recorded = await store.record(assembled.content, { aside: assembled.aside });
+    const result = told(recorded, assembled.aside);
+    const notes = [noteOf(tended), await largeNote(store, paths.configBackup)].filter(
+      (note) => note !== null,
+    );
+    return { ...result, text: [result.text, ...notes].join('; ') };
   });
+}
+
+function told(outcome: RecordOutcome, aside: string | null): JobResult {
+  switch (outcome.kind) {
+    case 'recorded':
+      return done(
+        `the config or what belongs to it changed and was recorded as ${outcome.id.slice(0, 12)}`,
+        outcome,
+      );
+    case 'unchanged':
+      return done('the config and what belongs to it are the same as in the newest snapshot', outcome);
+    case 'aside':
+      return done(
+        `the config is no usable one (${aside}); it was set aside as ${outcome.id.slice(0, 12)}`,
+        outcome,
+      );
+    case 'failed':
+      return { kind: 'failed', text: outcome.because };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+const done = (text: string, { note }: { readonly note?: string }): JobResult => ({
+  kind: 'done',
+  text: note === undefined ? text : `${text}; ${note}`,
+});
+
+function noteOf(tended: Awaited<ReturnType<KeptStore['tend']>>): string | null {
+  if (tended.kind === 'mended') return tended.note;
+  return tended.kind === 'failed' ? `the daily check could not be made: ${tended.because}` : null;
+}
+
+/** The history is kept whole, so only a person can decide that it has become too long. */
+const largeBytes = 200 * 1_048_576;
+
+async function largeNote(store: KeptStore, directory: string): Promise<string | null> {
+  const bytes = await store.size();
+  if (bytes === null || bytes < largeBytes) return null;
+  return `the history in ${directory} has ${Math.round(bytes / 1_048_576)} MB; "git gc" there packs it, nothing is ever deleted by itself`;
 }
 
 /** The weekly archive: one verified tar.zst of the installed package; the daily slot only asks whether it is due. */

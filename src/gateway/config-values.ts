@@ -27,8 +27,12 @@ export function withoutValues(
   values: Iterable<string>,
   kept: ReadonlySet<string> = new Set(),
 ): string {
+  // As it is, and as a message shows it that quotes it the way JSON does.
+  const forms = new Set(
+    [...values].filter((value) => !kept.has(value)).flatMap((value) => [value, escaped(value)]),
+  );
   // A value that contains another one must go first, or its tail stays.
-  const longestFirst = [...values].filter((value) => !kept.has(value)).sort((a, b) => b.length - a.length);
+  const longestFirst = [...forms].sort((a, b) => b.length - a.length);
   let clean = message;
   for (const value of longestFirst) {
     if (value.length >= distinctive) clean = clean.replaceAll(value, () => '…');
@@ -38,3 +42,5 @@ export function withoutValues(
   }
   return clean;
 }
+
+const escaped = (value: string): string => JSON.stringify(value).slice(1, -1);

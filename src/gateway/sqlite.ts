@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 
 export type Rows =
@@ -29,12 +30,7 @@ export async function readRows(
       if (query.shared === true) return { kind: 'rows', rows: [] };
       return { kind: 'unknown', because: `${path} is no regular file` };
     }
-    const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
-    const url = pathToFileURL(path);
-    if (log === undefined || log.size === 0) url.searchParams.set('immutable', '1');
-    // Loaded only here: most installations never need it, and it costs memory.
-    const { DatabaseSync } = await import('node:sqlite');
-    const database = new DatabaseSync(url, { readOnly: true, timeout: busyTimeoutMs });
+    const database = await openReadOnly(path);
     try {
       const known = database.prepare('SELECT 1 FROM sqlite_master WHERE type = ? AND name = ?');
       if (known.get('table', query.table) === undefined) return { kind: 'rows', rows: [] };
@@ -47,4 +43,30 @@ export async function readRows(
     if (query.shared === true && (code === 'EACCES' || code === 'EPERM')) return { kind: 'rows', rows: [] };
     return { kind: 'unknown', because: `${path} cannot be read: ${(error as Error).message}` };
   }
+}
+
+/** The schema version its owner wrote into a database; null when there is none or it cannot be read now. */
+export async function readUserVersion(path: string): Promise<number | null> {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return null;
+    const database = await openReadOnly(path);
+    try {
+      const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
+      return typeof version === 'number' ? version : null;
+    } finally {
+      database.close();
+    }
+  } catch {
+    // Locked, damaged or no database: it is a note for people, and its owner's matter.
+    return null;
+  }
+}
+
+async function openReadOnly(path: string): Promise<DatabaseSync> {
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+  const url = pathToFileURL(path);
+  if (log === undefined || log.size === 0) url.searchParams.set('immutable', '1');
+  // Loaded only here: most installations never need it, and it costs memory.
+  const sqlite = await import('node:sqlite');
+  return new sqlite.DatabaseSync(url, { readOnly: true, timeout: busyTimeoutMs });
 }

@@ -9,7 +9,7 @@ import { type ConfigRecord, isRecord } from './config-file.ts';
 import { isSecretVariable, textsOf, withoutValues } from './config-values.ts';
 import type { Environment } from './env-file.ts';
 
-interface ConfigIssue {
+export interface ConfigIssue {
   /** Keys joined by dots; `<root>` for the file as a whole. */
   readonly path: string;
   /** The validator's words without any value from the config, shortened. */

@@ -1,32 +1,76 @@
-import { promises as files } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ensurePrivateDirectory, syncDirectory } from './durable-file.ts';
+import {
+  hasRemote,
+  readRef,
+  removeStaleLocks,
+  replaceIndex,
+  showsBranch,
+  syncNewStore,
+  syncStore,
+} from './git-files.ts';
+import { importStream, type NewCommit, parseBatch } from './git-stream.ts';
 import { cleanEnvironment, type Run, type RunResult } from './run.ts';
 
-type GitOutcome = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly because: string };
-type CommitOutcome =
-  | { readonly kind: 'committed'; readonly hash: string }
-  | { readonly kind: 'unchanged' }
-  | { readonly kind: 'failed'; readonly because: string };
+type Failed = { readonly kind: 'failed'; readonly because: string };
+type GitOutcome = { readonly kind: 'done' } | Failed;
 
-/** One plain work tree. The caller holds the lock of the job that writes it. */
+/** A commit of ours, as the log has it. */
+export interface LoggedCommit {
+  readonly id: string;
+  /** The tags that name it, without `refs/tags/`. */
+  readonly tags: readonly string[];
+  readonly message: string;
+}
+
+/** One plain work tree. Whoever changes it holds its lease. Others' commits are left alone and never listed. */
 export interface Git {
   /** Makes the repository where there is none yet; safe to repeat. */
   init(): Promise<GitOutcome>;
-  /** Commits the whole work tree as it is, on disk before it returns. */
-  commitAll(message: string): Promise<CommitOutcome>;
+  /** On disk when it resolves. Touches neither index nor work tree. */
+  commit(commit: NewCommit): Promise<{ readonly kind: 'committed'; readonly id: string } | Failed>;
+  /** A lightweight tag, on disk when it resolves. */
+  tag(name: string, id: string): Promise<GitOutcome>;
+  /** Makes the index agree with the branch `main`, so that a person's `git status` shows what is true. */
+  refreshIndex(): Promise<GitOutcome>;
+  /** Our commits on `main` and under our tags, newest first. */
+  log(
+    limit: number,
+  ): Promise<{ readonly kind: 'commits'; readonly commits: readonly LoggedCommit[] } | Failed>;
+  /** Objects by any name git knows, such as `<commit>:<file>`; null for what is not there. */
+  objects(
+    names: readonly string[],
+  ): Promise<
+    { readonly kind: 'objects'; readonly objects: readonly ({ id: string; bytes: Buffer } | null)[] } | Failed
+  >;
+  /** The ids of objects, without reading them. */
+  identify(
+    names: readonly string[],
+  ): Promise<{ readonly kind: 'ids'; readonly ids: readonly (string | null)[] } | Failed>;
+  /** Reads every object. `unknown`: git itself could not do its work, which says nothing of the repository. */
+  check(): Promise<
+    { readonly kind: 'sound' } | { readonly kind: 'broken' | 'unknown'; readonly because: string }
+  >;
+  /** Bytes of all objects on disk. */
+  size(): Promise<number | null>;
+  readonly store: string;
+  readRef(name: string): Promise<string | null>;
+  showsBranch(name: string): Promise<boolean>;
+  hasRemote(): Promise<boolean>;
+  removeStaleLocks(): Promise<GitOutcome>;
 }
 
 const timeoutMs = 60_000;
-/** A commit made within this much of our own start may have touched a directory of objects. */
-const mtimeSlackMs = 5_000;
-const lockFiles = [
-  'index.lock',
-  'HEAD.lock',
-  'config.lock',
-  'packed-refs.lock',
-  join('refs', 'heads', 'main.lock'),
-];
+/** A check reads the whole history: seconds for years of it. */
+const checkTimeoutMs = 10 * 60_000;
+/** All files of one snapshot, or one portion of a history that is verified. */
+const maxObjectBytes = 256 * 1_048_576;
+const maxLogBytes = 64 * 1_048_576;
+const address = 'openclaw-immune@localhost';
+const committer = 'openclaw-immune';
+/** Trouble of the machine or the account; a repository that cannot be read because of it is not damaged. */
+const surroundings =
+  /permission denied|operation not permitted|no space left|too many open files|out of memory/i;
 
 /** Nothing of the user's or the machine's git configuration may change what we store or run a program of theirs. */
 const configuration = Object.entries({
@@ -37,7 +81,11 @@ const configuration = Object.entries({
   'core.fsync': 'all',
   'core.fsyncMethod': 'fsync',
   'core.sharedRepository': '0600',
+  // git does not sync its reflog, and a torn one would look like damage.
+  'core.logAllRefUpdates': 'false',
   'commit.gpgSign': 'false',
+  'log.showSignature': 'false',
+  'i18n.logOutputEncoding': 'UTF-8',
   'gc.auto': '0',
   'maintenance.auto': 'false',
 }).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
@@ -49,46 +97,144 @@ export function createGit(deps: {
   readonly run: Run;
 }): Git {
   const store = join(deps.dir, '.git');
-  const git = (...args: readonly string[]): Promise<RunResult> =>
+  interface Options {
+    readonly input?: Uint8Array;
+    readonly maxBytes?: number;
+    readonly timeoutMs?: number;
+    /** Another index than the one a person's git uses. */
+    readonly index?: string;
+  }
+  const git = (args: readonly string[], { index, ...options }: Options = {}): Promise<RunResult> =>
     deps.run({
       file: deps.git,
       args: [`--git-dir=${store}`, `--work-tree=${deps.dir}`, ...configuration, ...args],
       timeoutMs,
       cwd: deps.dir,
-      env: environment(),
+      env: index === undefined ? environment() : { ...environment(), GIT_INDEX_FILE: index },
+      bytes: true,
+      ...options,
     });
+  const simple = async (...args: readonly string[]): Promise<GitOutcome> => {
+    const result = await git(args);
+    return succeeded(result) ? { kind: 'done' } : failure(`git ${args[0]}`, result);
+  };
 
   const init = async (): Promise<GitOutcome> => {
     const prepared = await ensurePrivateDirectory(deps.dir);
     if (prepared.kind === 'failed') return { kind: 'failed', because: prepared.because };
     // An empty template: the default one brings sample hooks.
-    const made = await git('init', '--quiet', '--initial-branch=main', '--template=');
-    if (!succeeded(made)) return { kind: 'failed', because: describe('git init', made) };
-    return syncStore(store, 0);
-  };
-
-  const commitAll = async (message: string): Promise<CommitOutcome> => {
-    const startedMs = Date.now();
-    const unlocked = await removeStaleLocks(store);
-    if (unlocked.kind === 'failed') return unlocked;
-    // --force: an ignore file among the saved files must not leave any of them out.
-    const added = await git('add', '--all', '--force', '.');
-    if (!succeeded(added)) return { kind: 'failed', because: describe('git add', added) };
-    const difference = await git('diff', '--cached', '--quiet', '--no-ext-diff');
-    if (succeeded(difference)) return { kind: 'unchanged' };
-    if (difference.kind !== 'exited' || difference.code !== 1) {
-      return { kind: 'failed', because: describe('git diff', difference) };
-    }
-    const committed = await git('commit', '--quiet', '--no-verify', `--message=${message}`);
-    if (!succeeded(committed)) return { kind: 'failed', because: describe('git commit', committed) };
-    const head = await git('rev-parse', '--verify', 'HEAD');
-    if (!succeeded(head)) return { kind: 'failed', because: describe('git rev-parse', head) };
-    const synced = await syncStore(store, startedMs - mtimeSlackMs);
+    const made = await simple('init', '--quiet', '--initial-branch=main', '--template=');
+    if (made.kind === 'failed') return made;
+    const synced = await syncNewStore(store);
     if (synced.kind === 'failed') return synced;
-    return { kind: 'committed', hash: head.stdout.trim() };
+    const named = await syncDirectory(deps.dir);
+    return named.kind === 'failed' ? named : syncDirectory(dirname(deps.dir));
   };
 
-  return { init, commitAll };
+  const commit: Git['commit'] = async (request) => {
+    const startedMs = Date.now();
+    const input = importStream(request, `${committer} <${address}>`);
+    const made = await git(['fast-import', '--quiet', '--done'], { input });
+    if (!succeeded(made)) return failure('git fast-import', made);
+    const id = /^[0-9a-f]{40}$/m.exec(made.stdout)?.[0];
+    if (id === undefined) return { kind: 'failed', because: 'git fast-import did not name its commit' };
+    const synced = await syncStore(store, startedMs);
+    return synced.kind === 'failed' ? synced : { kind: 'committed', id };
+  };
+
+  const tag: Git['tag'] = async (name, id) => {
+    const startedMs = Date.now();
+    const made = await simple('update-ref', `refs/tags/${name}`, id);
+    return made.kind === 'failed' ? made : syncStore(store, startedMs);
+  };
+
+  const refreshIndex = async (): Promise<GitOutcome> => {
+    // Built beside, so that a lock of the index is always somebody else's: theirs is theirs, and ours cannot be left.
+    const beside = join(store, 'immune-index');
+    const result = await git(['read-tree', 'refs/heads/main'], { index: beside });
+    return succeeded(result) ? replaceIndex(store, beside) : failure('git read-tree', result);
+  };
+
+  const log: Git['log'] = async (limit) => {
+    const answer = await git(
+      // Patterns, because a branch that is not there yet would be an error. By topology: a clock may have gone back.
+      // Nothing is filtered by author: an amended commit keeps ours.
+      [
+        'log',
+        '--topo-order',
+        '--no-mailmap',
+        '--decorate=full',
+        `--max-count=${limit}`,
+        '--fixed-strings',
+        `--committer=<${address}>`,
+        '--format=%H%x00%D%x00%B%x00%x00',
+        '--branches=[m]ain',
+        '--tags=verified/*',
+        '--tags=bad/*',
+      ],
+      { maxBytes: maxLogBytes },
+    );
+    if (!succeeded(answer)) return failure('git log', answer);
+    return { kind: 'commits', commits: parseLog(Buffer.from(answer.stdout, 'latin1').toString('utf8')) };
+  };
+
+  const ask = async (flag: string, names: readonly string[]): Promise<Buffer | Failed> => {
+    const input = Buffer.from(names.map((name) => `${name}\n`).join(''), 'utf8');
+    const answer = await git(['cat-file', flag], {
+      input,
+      maxBytes: maxObjectBytes,
+      timeoutMs: checkTimeoutMs,
+    });
+    return succeeded(answer) ? Buffer.from(answer.stdout, 'latin1') : failure('git cat-file', answer);
+  };
+  const odd: Failed = { kind: 'failed', because: 'the answer of git cat-file could not be understood' };
+  const objects: Git['objects'] = async (names) => {
+    const answer = await ask('--batch', names);
+    if (!Buffer.isBuffer(answer)) return answer;
+    const parsed = parseBatch(answer, names.length);
+    return parsed === null ? odd : { kind: 'objects', objects: parsed };
+  };
+  const identify: Git['identify'] = async (names) => {
+    const answer = await ask('--batch-check', names);
+    if (!Buffer.isBuffer(answer)) return answer;
+    const lines = answer.toString('utf8').trimEnd().split('\n');
+    if (lines.length !== names.length) return odd;
+    return { kind: 'ids', ids: lines.map((line) => /^([0-9a-f]{40}) /.exec(line)?.[1] ?? null) };
+  };
+
+  const check: Git['check'] = async () => {
+    const result = await git(['fsck', '--full', '--no-dangling', '--no-progress'], {
+      timeoutMs: checkTimeoutMs,
+    });
+    if (succeeded(result)) return { kind: 'sound' };
+    const { because } = failure('git fsck', result);
+    const broken = result.kind === 'exited' && !surroundings.test(result.stderr);
+    return { kind: broken ? 'broken' : 'unknown', because };
+  };
+
+  const size = async (): Promise<number | null> => {
+    const result = await git(['count-objects', '-v']);
+    if (!succeeded(result)) return null;
+    const kilobytes = [...result.stdout.matchAll(/^size(?:-pack)?: (\d+)$/gm)].map((each) => Number(each[1]));
+    return kilobytes.reduce((sum, each) => sum + each, 0) * 1_024;
+  };
+
+  return {
+    init,
+    commit,
+    tag,
+    refreshIndex,
+    log,
+    objects,
+    identify,
+    check,
+    size,
+    store,
+    readRef: (name) => readRef(store, name),
+    showsBranch: (name) => showsBranch(store, name),
+    hasRemote: () => hasRemote(store),
+    removeStaleLocks: () => removeStaleLocks(store, Date.now()),
+  };
 }
 
 function environment(): Record<string, string> {
@@ -99,20 +245,35 @@ function environment(): Record<string, string> {
     GIT_ATTR_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
     GIT_OPTIONAL_LOCKS: '0',
-    GIT_AUTHOR_NAME: 'openclaw-immune',
-    GIT_AUTHOR_EMAIL: 'openclaw-immune@localhost',
-    GIT_COMMITTER_NAME: 'openclaw-immune',
-    GIT_COMMITTER_EMAIL: 'openclaw-immune@localhost',
+    GIT_NO_REPLACE_OBJECTS: '1',
+    GIT_AUTHOR_NAME: committer,
+    GIT_AUTHOR_EMAIL: address,
+    GIT_COMMITTER_NAME: committer,
+    GIT_COMMITTER_EMAIL: address,
   };
+}
+
+function parseLog(text: string): readonly LoggedCommit[] {
+  return text.split('\0\0\n').flatMap((record) => {
+    const [id, names, message] = record.split('\0');
+    if (id === undefined || names === undefined || message === undefined) return [];
+    const tags = [...names.matchAll(/tag: refs\/tags\/([^,]+)/g)].map((each) => each[1] ?? '');
+    return [{ id, tags, message }];
+  });
 }
 
 type Succeeded = Extract<RunResult, { kind: 'exited' }> & { readonly code: 0 };
 const succeeded = (result: RunResult): result is Succeeded => result.kind === 'exited' && result.code === 0;
 
+function failure(what: string, result: RunResult): Failed {
+  return { kind: 'failed', because: describe(what, result) };
+}
+
 function describe(what: string, result: RunResult): string {
   switch (result.kind) {
     case 'exited':
-      return `${what} failed with exit code ${result.code}: ${result.stderr.trim().slice(0, 500)}`;
+      if (/no space left/i.test(result.stderr)) return `${what} failed: the disk is full`;
+      return `${what} failed with exit code ${result.code}: ${oneLine(result.stderr)}`;
     case 'signaled':
       return `${what} was ended by ${result.signal}`;
     case 'timed-out':
@@ -124,35 +285,8 @@ function describe(what: string, result: RunResult): string {
   }
 }
 
-/** Left by a git of ours that was killed: the job lock is held, so no other git of ours can be at work here. */
-async function removeStaleLocks(store: string): Promise<GitOutcome> {
-  for (const name of lockFiles) {
-    try {
-      await files.rm(join(store, name), { force: true });
-    } catch (error) {
-      return { kind: 'failed', because: `could not remove the stale lock ${name}: ${String(error)}` };
-    }
-  }
-  return { kind: 'done' };
-}
-
-/** git syncs the files it writes and not the directories that name them; only those touched since are synced. */
-async function syncStore(store: string, sinceMs: number): Promise<GitOutcome> {
-  const objects = join(store, 'objects');
-  const directories = [objects, join(store, 'refs', 'heads'), store];
-  try {
-    // At most 256 directories of loose objects, by the first byte of their hash.
-    for (const name of await files.readdir(objects)) {
-      if (!/^[0-9a-f]{2}$/.test(name)) continue;
-      const path = join(objects, name);
-      if ((await files.stat(path)).mtimeMs >= sinceMs) directories.unshift(path);
-    }
-  } catch (error) {
-    return { kind: 'failed', because: `could not read ${objects}: ${String(error)}` };
-  }
-  for (const directory of directories) {
-    const synced = await syncDirectory(directory);
-    if (synced.kind === 'failed') return { kind: 'failed', because: synced.because };
-  }
-  return { kind: 'done' };
-}
+const oneLine = (text: string): string =>
+  text
+    .trim()
+    .replace(/\s*\n\s*/g, '; ')
+    .slice(0, 500);

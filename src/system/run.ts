@@ -8,7 +8,9 @@ interface RunRequest {
   /** The whole environment of the child; without it the child gets `cleanEnvironment()`. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
+  /** Output is bytes, not text: each character of the answer is one byte (`Buffer.from(stdout, 'latin1')`). */
+  readonly bytes?: boolean;
   /** Captured output beyond this is cut (default 1 MiB): a child that floods us must not fill our memory. */
   readonly maxBytes?: number;
   /** Ends the child as a deadline would; the answer is `signaled`. */
@@ -55,6 +57,7 @@ export const run: Run = async (request) => {
     env: { ...(request.env ?? cleanEnvironment()) },
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.input === undefined ? { stdin: 'ignore' as const } : { input: request.input }),
+    ...(request.bytes === true ? { encoding: 'latin1' as const } : {}),
     timeout: request.timeoutMs,
     ...(request.signal === undefined ? {} : { cancelSignal: request.signal }),
     forceKillAfterDelay: killAfterMs,

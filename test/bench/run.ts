@@ -15,6 +15,7 @@ import { measureIdle } from './idle.ts';
 import { measureProbes } from './probe-cost.ts';
 import { isCached } from './real-ground.ts';
 import { measureRounds } from './rounds.ts';
+import { measureSnapshots } from './snapshots.ts';
 import { measureStatus } from './status-cost.ts';
 
 const { values } = parseArgs({
@@ -54,6 +55,7 @@ async function practicePart(): Promise<void> {
     console.log(renderSection(await measureIdle(ground, Number(values.minutes))));
     console.log(renderSection(measureProbes(ground, [])));
     console.log(renderSection(measureDecisions()));
+    console.log(renderSection(await measureSnapshots()));
     console.log(renderSection(await measureRounds(ground, { rounds: Number(values.rounds) })));
     const target = `gui/${process.getuid?.() ?? 0}/${label}`;
     const options = { env: {}, cwd: ground.root, timeoutMs: bootoutTimeoutMs };
