@@ -74,6 +74,35 @@ async function perform(command: Command): Promise<number> {
       }
       return (await import('./cli/daemon.ts')).runDaemonCommand(context);
     }
+    case 'snapshots': {
+      const context = await makeContext(false);
+      const shop = await (await import('./cli/snapshot-shop.ts')).openSnapshotShop(context, 'snapshots');
+      return (await import('./cli/snapshots.ts')).runSnapshots(command, context, shop);
+    }
+    case 'why-config':
+      return (await import('./cli/why-config.ts')).runWhyConfig(command, await makeContext(true));
+    case 'validate':
+      return (await import('./cli/validate.ts')).runValidate(command, await makeContext(true));
+    case 'apply': {
+      const { systemTerminal } = await import('./cli/terminal.ts');
+      const context = await makeContext(true);
+      return (await import('./cli/apply.ts')).runApply(command.ask, context, systemTerminal());
+    }
+    case 'edit': {
+      const { systemTerminal } = await import('./cli/terminal.ts');
+      // The editor takes Ctrl-C for itself.
+      const context = await makeContext(true);
+      return (await import('./cli/edit.ts')).runEdit(command.ask, context, systemTerminal());
+    }
+    case 'confirm':
+      return (await import('./cli/confirm.ts')).runConfirm(await makeContext(false));
+    case 'undo':
+      return (await import('./cli/undo.ts')).runUndo(command.id, await makeContext(false));
+    case 'fix-config': {
+      const { systemTerminal } = await import('./cli/terminal.ts');
+      const context = await makeContext(true);
+      return (await import('./cli/fix-config.ts')).runFixConfig(command.ask, context, systemTerminal());
+    }
     case 'job':
       return (await import('./cli/job.ts')).runJobCommand(command.job, await makeContext(false));
     case 'install':

@@ -93,6 +93,7 @@ export function jobParts(context: Context, shop: Workshop, manager: ServiceManag
     manager,
     log: shop.log,
     installed: () => installedPackage(settings, context.uid),
+    sight: () => sightGateway(settings, context.uid),
     watchdogLabel: labelOf('watchdog'),
   };
 }

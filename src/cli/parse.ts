@@ -2,6 +2,9 @@ import { parseArgs } from 'node:util';
 import { parseDuration } from '../config/duration.ts';
 import { suggest } from '../config/suggest.ts';
 import type { Millis } from '../core/time.ts';
+import { type ApplyAsk, type EditAsk, type FixAsk, parseChange } from './change-words.ts';
+import { shown } from './shown.ts';
+import { parseSnapshots, type SnapshotsAsk } from './snapshots-words.ts';
 import { type CommandJob, jobNames, type OptionSpec, type VerbName, type VerbSpec, verbs } from './verbs.ts';
 
 export type Command =
@@ -15,6 +18,14 @@ export type Command =
   | { readonly kind: 'daemon'; readonly foreground: boolean }
   | { readonly kind: 'install'; readonly dryRun: boolean; readonly observe: boolean }
   | { readonly kind: 'uninstall'; readonly dryRun: boolean; readonly purge: boolean }
+  | { readonly kind: 'snapshots'; readonly ask: SnapshotsAsk; readonly json: boolean }
+  | { readonly kind: 'why-config'; readonly json: boolean }
+  | { readonly kind: 'validate'; readonly file: string | null; readonly json: boolean }
+  | { readonly kind: 'apply'; readonly ask: ApplyAsk }
+  | { readonly kind: 'edit'; readonly ask: EditAsk }
+  | { readonly kind: 'confirm' }
+  | { readonly kind: 'undo'; readonly id: string }
+  | { readonly kind: 'fix-config'; readonly ask: FixAsk }
   | { readonly kind: 'job'; readonly job: CommandJob }
   | { readonly kind: 'help'; readonly verb: VerbName | null }
   | { readonly kind: 'version' };
@@ -66,12 +77,14 @@ interface Words {
   readonly switches: ReadonlySet<string>;
   readonly values: ReadonlyMap<string, string>;
   readonly argument: string | null;
+  /** All of the words that are no options. */
+  readonly all: readonly string[];
 }
 
 function parseVerb(spec: VerbSpec & { readonly name: VerbName }, args: readonly string[]): Parsed {
   const read = readWords(spec, args);
   if (read.kind !== 'words') return read;
-  const { switches, values, argument } = read.words;
+  const { switches, values, argument, all } = read.words;
   switch (spec.name) {
     case 'status':
       return { kind: 'status', json: switches.has('json'), watch: switches.has('watch') };
@@ -82,7 +95,15 @@ function parseVerb(spec: VerbSpec & { readonly name: VerbName }, args: readonly 
     case 'resume':
     case 'repair':
     case 'acknowledge':
+    case 'confirm':
       return { kind: spec.name };
+    case 'validate':
+      return { kind: 'validate', file: argument, json: switches.has('json') };
+    case 'apply':
+    case 'edit':
+    case 'undo':
+    case 'fix-config':
+      return parseChange(spec.name, read.words);
     case 'logs':
       return parseLogs(values.get('lines') ?? null, switches.has('follow'));
     case 'daemon':
@@ -91,6 +112,13 @@ function parseVerb(spec: VerbSpec & { readonly name: VerbName }, args: readonly 
       return { kind: 'install', dryRun: switches.has('dry-run'), observe: switches.has('observe') };
     case 'uninstall':
       return { kind: 'uninstall', dryRun: switches.has('dry-run'), purge: switches.has('purge') };
+    case 'snapshots': {
+      const asked = parseSnapshots(all, values.get('limit') ?? null);
+      if (asked.kind === 'ask') return { kind: 'snapshots', ask: asked.ask, json: switches.has('json') };
+      return refused(asked.because, asked.hint);
+    }
+    case 'why-config':
+      return { kind: 'why-config', json: switches.has('json') };
     case 'job':
       return parseJob(argument);
     default:
@@ -121,14 +149,15 @@ function readWords(
   const help = `immune ${spec.name} --help`;
   const switches = new Set<string>();
   const values = new Map<string, string>();
-  let argument: string | null = null;
+  const words: string[] = [];
+  const most = spec.mostArguments ?? (spec.argument === null ? 0 : 1);
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
-      if (spec.argument === null || argument !== null) {
+      if (words.length >= most) {
         return refused(`"immune ${spec.name}" does not take "${shown(token.value)}"`, help);
       }
-      argument = token.value;
+      words.push(token.value);
       continue;
     }
     const option = all.find(({ name }) => name === token.name);
@@ -142,7 +171,7 @@ function readWords(
       values.set(option.name, token.value);
     }
   }
-  return { kind: 'words', words: { switches, values, argument } };
+  return { kind: 'words', words: { switches, values, argument: words[0] ?? null, all: words } };
 }
 
 function unknownOption(verb: VerbName, raw: string, all: readonly OptionSpec[]): ReturnType<typeof refused> {
@@ -186,15 +215,6 @@ function specOf(name: VerbName): VerbSpec & { readonly name: VerbName } {
   const spec = verbs.find((verb) => verb.name === name);
   if (spec === undefined) throw new Error(`no verb ${name}`);
   return spec;
-}
-
-/** Repeats at most this much of what was typed. */
-const longestEcho = 60;
-
-/** What was typed, fit to be shown: no control characters, no flood. */
-function shown(word: string): string {
-  const clean = word.replace(/\p{C}/gu, '?');
-  return clean.length > longestEcho ? `${clean.slice(0, longestEcho)}…` : clean;
 }
 
 const refused = (message: string, hint: string): Extract<Parsed, { kind: 'refused' }> => ({

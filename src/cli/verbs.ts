@@ -13,12 +13,25 @@ export interface VerbSpec {
   readonly options: readonly OptionSpec[];
   /** The one word that may follow, in the form help shows it. */
   readonly argument: string | null;
+  /** How many words may follow; one where `argument` is given and this is not. */
+  readonly mostArguments?: number;
   /** What help says below the usage, one line each. */
   readonly more: readonly string[];
 }
 
 const json: OptionSpec = { name: 'json', words: 'one JSON object with stable keys' };
 const dryRun: OptionSpec = { name: 'dry-run', words: 'print every file and command, change nothing' };
+
+const yes: OptionSpec = { name: 'yes', short: 'y', words: 'do not ask' };
+const restart: OptionSpec = {
+  name: 'restart',
+  words: 'restart the gateway with it, so that a boot proves it',
+};
+const confirmWithin: OptionSpec = {
+  name: 'confirm-within',
+  value: 'LENGTH',
+  words: 'take it back unless "immune confirm" is typed within this time, such as 2m',
+};
 
 /** Every verb, its options and its words: what is parsed is what help shows. */
 export const verbs = [
@@ -106,6 +119,102 @@ export const verbs = [
     options: [dryRun, { name: 'purge', words: 'remove settings, journal, snapshots and archives too' }],
     argument: null,
     more: [],
+  },
+  {
+    name: 'snapshots',
+    summary: 'the recorded configs: list, show, compare, verify',
+    options: [
+      json,
+      { name: 'limit', short: 'n', value: 'N', words: 'how many to list (default 20, at most 1000)' },
+    ],
+    argument: '[what]',
+    mostArguments: 3,
+    more: [
+      'What: list (also without a word), show <id>, diff <id> [id], verify.',
+      'An id is the beginning of one, or "newest", or "verified" for the newest verified one.',
+      'diff compares with the second one, or with the config on disk. Values are masked but for small numbers and',
+      'known words; config-backup/ in the data folder is a plain git work tree, and git shows all of it.',
+      'Exit code 3: verify found something wrong, or the snapshots cannot be read.',
+    ],
+  },
+  {
+    name: 'why-config',
+    summary: 'which keys of the config to blame when OpenClaw refuses it',
+    options: [json],
+    argument: null,
+    more: [
+      'Changes nothing. With a verified snapshot it also finds which of your edits since then broke it.',
+      'Exit code 0: the config is fine; 3: it is not, or nobody can tell.',
+    ],
+  },
+  {
+    name: 'validate',
+    summary: 'would the gateway start with this config?',
+    options: [json],
+    argument: '[file]',
+    more: [
+      'Reads it ourselves, then asks the installed OpenClaw; without a file, the live config. Changes nothing.',
+      'Exit code 0: valid; 3: invalid, or OpenClaw could not be asked.',
+    ],
+  },
+  {
+    name: 'apply',
+    summary: 'put a config in place, and take it back unless it proves itself',
+    options: [
+      confirmWithin,
+      restart,
+      { name: 'dry-run', words: 'say what would change, change nothing' },
+      yes,
+      json,
+    ],
+    argument: '<file>',
+    more: [
+      'Validates, records what is there, swaps, and watches: a gateway that is not ready with it gets the old one back.',
+      'The watchdog does the watching: a lost terminal or a reboot changes nothing about that.',
+      'Exit code 0: it holds, or waits for "immune confirm"; 3: it was taken back; 4: refused, nothing was changed.',
+    ],
+  },
+  {
+    name: 'edit',
+    summary: 'open the config in $EDITOR, then go the way of apply',
+    options: [confirmWithin, restart],
+    argument: null,
+    more: ['The editor gets a private copy; what does not get in is kept, and its path is said.'],
+  },
+  {
+    name: 'confirm',
+    summary: 'keep the change that waits for it',
+    options: [],
+    argument: null,
+    more: [],
+  },
+  {
+    name: 'undo',
+    summary: 'put back what a change of the config replaced',
+    options: [],
+    argument: '<id>',
+    more: [
+      'The id stands in the notice: T3 of an applied change, A7 of a repair. Refused when the config was changed since.',
+    ],
+  },
+  {
+    name: 'fix-config',
+    summary: 'restore what a broken config needs, and nothing else',
+    options: [
+      {
+        name: 'from',
+        value: 'PATH',
+        words: 'this config instead of a recorded one, such as openclaw.json.bak',
+      },
+      { name: 'dry-run', words: 'print the plan, change nothing' },
+      yes,
+      json,
+    ],
+    argument: null,
+    more: [
+      'Single keys where that is enough, else the newest verified snapshot. Taken back if the gateway is not ready with it.',
+      'Works without the watchdog too. Exit code 0: fine, or mended; 3: not; 4: refused.',
+    ],
   },
   {
     name: 'job',

@@ -2,8 +2,9 @@ import { type Decision, decision, inDoubt, pause } from './decision.ts';
 import type { Evidence } from './evidence.ts';
 import { refund, reopen, settle } from './incident.ts';
 import type { Rules } from './look.ts';
+import type { Notice } from './notice.ts';
 import { respond } from './respond.ts';
-import { type ActionOutcome, isOpen, type Open, type State } from './state.ts';
+import { type Action, type ActionOutcome, isOpen, type Open, type State } from './state.ts';
 import type { Instant } from './time.ts';
 
 export type Command =
@@ -27,7 +28,7 @@ export function decide(state: State, event: Event, now: Instant, rules: Rules): 
     case 'observed':
       return respond(state, event.evidence, now, rules);
     case 'finished':
-      return finished(state, event.actionId, event.outcome);
+      return finished(state, event, now);
     case 'interrupted':
       return interrupted(state, event.actionId);
     case 'commanded':
@@ -38,7 +39,11 @@ export function decide(state: State, event: Event, now: Instant, rules: Rules): 
   }
 }
 
-function finished(state: State, actionId: string, outcome: ActionOutcome): Decision {
+function finished(
+  state: State,
+  { actionId, outcome }: Event & { readonly kind: 'finished' },
+  now: Instant,
+): Decision {
   const { phase } = state;
   if (phase.kind !== 'repairing' || phase.action.id !== actionId || !isOpen(state)) return decision(state);
   const after: Open = {
@@ -49,7 +54,8 @@ function finished(state: State, actionId: string, outcome: ActionOutcome): Decis
   switch (outcome.kind) {
     case 'done': {
       const because = `${outcome.because}; waiting for the gateway to serve`;
-      return decision({ ...settle(after, phase.action, 'done'), because });
+      const settled = { ...settle(after, phase.action, 'done'), because };
+      return decision(settled, replaces(phase.action) ? [told(after, outcome, now)] : []);
     }
     case 'failed':
       return decision({
@@ -63,6 +69,17 @@ function finished(state: State, actionId: string, outcome: ActionOutcome): Decis
       return outcome satisfies never;
   }
 }
+
+/** What it put in the place of the operator's files, where those are, and how to get them back. */
+const told = ({ incident }: Open, { because }: ActionOutcome, now: Instant): Notice => ({
+  kind: 'told',
+  at: now,
+  incident: incident.id,
+  text: because,
+});
+
+const replaces = ({ step }: Action): boolean =>
+  step.kind === 'rollback' || step.kind === 'reinstall' || step.kind === 'undo';
 
 function interrupted(state: State, actionId: string): Decision {
   if (state.phase.kind !== 'repairing' || state.phase.action.id !== actionId) return decision(state);

@@ -5,6 +5,7 @@ import { why } from '../core/why.ts';
 import { spell } from '../core/words.ts';
 import type { Answer, Request } from './commands.ts';
 import type { Loop } from './loop.ts';
+import type { Trials } from './trial-parts.ts';
 
 /** Said instead of "paused": a pause that a restart of the watchdog would forget is none. */
 const notDurable: Answer = {
@@ -16,7 +17,7 @@ const notDurable: Answer = {
 export async function carryOut(
   request: Request,
   loop: Loop,
-  { clock, rules }: { readonly clock: Clock; readonly rules: () => Rules },
+  { clock, rules, trials }: { readonly clock: Clock; readonly rules: () => Rules; readonly trials: Trials },
 ): Promise<Answer> {
   switch (request.kind) {
     case 'pause': {
@@ -48,6 +49,13 @@ export async function carryOut(
         pause === null ? '' : '; the watchdog is paused, so nothing happens before "immune resume"';
       return { ok: true, text: `incident ${incident.id} is tried again, within the budgets${paused}` };
     }
+    case 'apply':
+    case 'fix-config':
+      return trials.apply(request);
+    case 'confirm':
+      return trials.confirm(request.by);
+    case 'undo':
+      return trials.undo(request.id, request.by);
     default:
       return request satisfies never;
   }

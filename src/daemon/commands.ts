@@ -10,11 +10,25 @@ export type Request =
   | { readonly kind: 'pause'; readonly forMs: number | null; readonly by: string }
   | { readonly kind: 'resume' | 'repair' | 'acknowledge'; readonly by: string }
   /** One deep probe now; with `why` the whole chain up to what would be done. */
-  | { readonly kind: 'check'; readonly by: string; readonly why: boolean };
+  | { readonly kind: 'check'; readonly by: string; readonly why: boolean }
+  /** Puts a staged plan in place and watches it. */
+  | {
+      readonly kind: 'apply';
+      /** Its name below `state/plans/`: content never travels in a request. */
+      readonly staged: string;
+      readonly confirmWithinMs: number | null;
+      readonly restart: boolean;
+      readonly by: string;
+    }
+  | { readonly kind: 'fix-config'; readonly staged: string; readonly by: string }
+  | { readonly kind: 'confirm'; readonly by: string }
+  | { readonly kind: 'undo'; readonly id: string; readonly by: string };
 
 export interface Answer {
   readonly ok: boolean;
   readonly text: string;
+  /** The change of the config it is about. */
+  readonly trial?: string;
 }
 
 const maxBytes = 65_536;
@@ -25,6 +39,7 @@ const staleMs = 3_600_000;
 /** Whoever asked has given up by then (Ctrl-C, a lost terminal): carried out hours later a request would surprise. */
 const abandonedMs = 60_000;
 const pollMs = millis(100);
+const takesLong: ReadonlySet<Request['kind']> = new Set(['check', 'apply', 'fix-config', 'undo']);
 
 const directoryIn = (stateDir: string): string => join(stateDir, 'commands');
 const requestName = /^[a-z0-9-]+\.json$/;
@@ -59,7 +74,7 @@ export async function sendRequest(
 
 /**
  * Daemon side: takes every waiting request. A file that is no request is answered and removed. Resolves when all are
- * answered but the checks: a deep probe takes seconds, and a pause must not wait behind it.
+ * answered but those that take seconds (a deep probe, a change of the config): a pause must not wait behind them.
  */
 export async function takeRequests(
   stateDir: string,
@@ -87,7 +102,7 @@ export async function takeRequests(
     const answering = answer(request, carryOut).then((text) =>
       writeDurable(join(directory, `${name.slice(0, -'.json'.length)}.answer`), text, { mode: 0o600 }),
     );
-    if (request?.kind !== 'check') await answering;
+    if (request === null || !takesLong.has(request.kind)) await answering;
   }
 }
 
@@ -141,7 +156,32 @@ function parseRequest(text: string): Request | null {
       return { kind, by };
     case 'check':
       return { kind, by, why: 'why' in value && value.why === true };
+    case 'apply': {
+      const staged = nameIn(value, 'staged');
+      const within = 'confirmWithinMs' in value ? value.confirmWithinMs : null;
+      if (staged === null) return null;
+      if (within !== null && (typeof within !== 'number' || !Number.isFinite(within) || within <= 0))
+        return null;
+      const restart = 'restart' in value && value.restart === true;
+      return { kind, staged, confirmWithinMs: within, restart, by };
+    }
+    case 'fix-config': {
+      const staged = nameIn(value, 'staged');
+      return staged === null ? null : { kind, staged, by };
+    }
+    case 'confirm':
+      return { kind, by };
+    case 'undo': {
+      const id = nameIn(value, 'id');
+      return id === null ? null : { kind, id, by };
+    }
     default:
       return null;
   }
+}
+
+/** A name that becomes part of a path: nothing that could lead out of its folder. */
+function nameIn(value: object, key: string): string | null {
+  const name = (value as Readonly<Record<string, unknown>>)[key];
+  return typeof name === 'string' && /^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/.test(name) ? name : null;
 }

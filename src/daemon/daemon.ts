@@ -1,34 +1,34 @@
 import { writeAlertFile } from '../alerts/alert-file.ts';
 import type { Paths } from '../config/paths.ts';
 import type { Settings } from '../config/settings.ts';
-import { decide } from '../core/decide.ts';
-import { inDoubt } from '../core/decision.ts';
 import type { Rules } from '../core/look.ts';
 import type { Notice } from '../core/notice.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
-import { begunAnew } from '../core/restore-state.ts';
-import { initialState, type State } from '../core/state.ts';
+import type { State } from '../core/state.ts';
 import type { Clock } from '../core/time.ts';
 import { createEyes, type EyesParts, lookAtListener } from '../probes/eyes.ts';
 import { createGatewayLink } from '../probes/gateway-link.ts';
 import { createGroundSights } from '../probes/ground-sights.ts';
 import { observe } from '../probes/observe.ts';
-import { noRepairs, perform } from '../repairs/perform.ts';
+import { type Hands, noRepairs, perform } from '../repairs/perform.ts';
 import { ensurePrivateDirectory } from '../system/durable-file.ts';
 import type { Log } from '../system/log.ts';
 import type { Processes } from '../system/process.ts';
 import { run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
+import { begin } from './begin.ts';
 import { commandsDirectory } from './commands.ts';
+import { type ConfigGuard, createConfigGuard } from './config-guard.ts';
 import type { GatewaySight } from './gateway-sight.ts';
 import type { JobName } from './job-stamps.ts';
 import { startJobs } from './jobs.ts';
-import { type Journal, openJournal, type Replay } from './journal.ts';
+import { openJournal } from './journal.ts';
 import { listenForRequests } from './listen.ts';
 import { createLoop, type Loop } from './loop.ts';
-import { writeStatus } from './status-file.ts';
-import { type SteadyClock, steadyClock } from './steady-time.ts';
+import { trialViewOf, writeStatus } from './status-file.ts';
+import { steadyClock } from './steady-time.ts';
 import { sweepTemporaries, trimLaunchdLogs } from './sweep.ts';
+import { watchConfig } from './watch-config.ts';
 
 export interface DaemonParts {
   readonly clock: Clock;
@@ -116,6 +116,30 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     listener: (endpoint) => lookAtListener(eyesParts, endpoint),
     onSecret: parts.onSecret,
   });
+  const hands = (signal: AbortSignal): Hands => ({
+    repairs: { ...noRepairs, ...guard.repairs },
+    manager: parts.manager,
+    processes: parts.processes,
+    clock: parts.clock,
+    uid: parts.uid,
+    plist: settings.gateway.plist,
+    exitWaitMs: rules().policy.exitWaitMs,
+    signal,
+  });
+  const guard: ConfigGuard = createConfigGuard({
+    steady: clock,
+    clock: parts.clock,
+    paths,
+    settings,
+    policy: () => rules().policy,
+    processes: parts.processes,
+    run,
+    log,
+    uid: parts.uid,
+    sight: parts.sight,
+    loop: () => loop,
+    hands,
+  });
   const ground = createGroundSights({
     clock: parts.clock,
     run,
@@ -126,6 +150,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     wait: false,
     validatorTimeoutMs: () => rules().policy.validatorMs,
     onSettled: () => loop.nudge(),
+    snapshots: guard.snapshots,
   });
   const eyes = createEyes(eyesParts, link, ground.look);
 
@@ -140,17 +165,11 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
         if (seen.healthz.kind === 'live' && seen.socket.kind === 'closed') link.client.nudge();
         return seen;
       },
-      perform: (action, signal) =>
-        perform(action, {
-          repairs: noRepairs,
-          manager: parts.manager,
-          processes: parts.processes,
-          clock: parts.clock,
-          uid: parts.uid,
-          plist: settings.gateway.plist,
-          exitWaitMs: rules().policy.exitWaitMs,
-          signal,
-        }),
+      perform: (action, signal) => perform(action, hands(signal)),
+      onLook: (now, evidence) => {
+        guard.trials.onLook(now, evidence);
+        guard.keeper.seen(now, evidence);
+      },
       journal,
       log,
       tell,
@@ -176,6 +195,8 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
           nextArchiveAt: jobs.nextRunAt('archive'),
           shortened: changedPolicy(rules().policy),
           settingsProblem: parts.settings().problem,
+          snapshots: guard.keeper.view(),
+          trial: trialViewOf(guard.trials.current()),
         }),
     },
     state,
@@ -189,7 +210,9 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     start: parts.startJob,
     quiet: () => loop.state().phase.kind === 'healthy',
   });
-  const stopCommands = listenForRequests(paths.state, loop, { clock, log, rules });
+  await guard.begin(state);
+  const stopWatch = watchConfig(settings.gateway.configPath, loop.nudge, parts.clock);
+  const stopCommands = listenForRequests(paths.state, loop, { clock, log, rules, trials: guard.trials });
   const stopSettings = parts.onSettings(() => loop.nudge());
 
   link.refresh();
@@ -200,8 +223,11 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
 
   stopCommands();
   stopSettings();
+  stopWatch();
   await jobs.stop();
   await ground.close();
+  await guard.trials.close();
+  await guard.keeper.close();
   link.close();
   await journal.append({
     at: clock.now(),
@@ -214,53 +240,6 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
   log.info('The watchdog has stopped');
   return { kind: 'stopped' };
 }
-
-/** Takes up where the journal ends: an action without an outcome is interrupted, a damaged journal means hands off. */
-async function begin(
-  replay: Replay,
-  { clock, journal, log, tell }: { clock: SteadyClock; journal: Journal; log: Log; tell: Tell },
-): Promise<State> {
-  for (const report of replay.reports) log.warn(`Reading the journal: ${report}`);
-  let state = replay.state ?? initialState;
-  if (state.phase.kind === 'repairing') {
-    const actionId = state.phase.action.id;
-    const next = decide(state, { kind: 'interrupted', actionId }, clock.now(), {
-      policy: defaultPolicy,
-      mode: 'act',
-      // An interrupted action decides nothing by its label.
-      label: '',
-    });
-    state = next.state;
-    log.warn(`Action ${actionId} was interrupted by the end of the watchdog; it is counted as made`);
-  }
-  state = begunAnew(state, clock.now());
-  // Said at every start until somebody resumes: the first saying may have been cut short.
-  const notices: readonly Notice[] = inDoubt(state)
-    ? [{ kind: 'told', at: clock.now(), incident: null, text: doubtText(state, replay) }]
-    : [];
-  const written = await journal.append({
-    at: clock.now(),
-    kind: 'started',
-    because: state.because,
-    notices,
-    state,
-  });
-  if (written.kind === 'failed') log.error(`The journal cannot be written: ${written.because}`);
-  await tell(state, notices);
-  return state;
-}
-
-/** What the state says may be about the gateway: looks go on in doubt. */
-function doubtText({ phase }: State, { reports }: Replay): string {
-  const own = phase.kind === 'suspended' && phase.cause === 'own-fault';
-  const what = own
-    ? 'looks in a row failed by a bug of the watchdog'
-    : "the watchdog's own journal is damaged or was";
-  const details = reports.length === 0 ? '' : `: ${reports.join('; ')}`;
-  return `${what}, so it decides nothing until "immune resume"${details}`;
-}
-
-type Tell = (state: State, notices: readonly Notice[]) => Promise<void>;
 
 function urlOf({ tls, host, port }: { tls: boolean; host: string; port: number }): string {
   return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -5,6 +5,7 @@ import type { Log } from '../system/log.ts';
 import { carryOut } from './carry-out.ts';
 import { commandsDirectory, sweepAnswers, takeRequests } from './commands.ts';
 import type { Loop } from './loop.ts';
+import type { Trials } from './trial-parts.ts';
 
 /**
  * Requests are taken when the folder changes. In case a change went unnoticed its time is looked at anyway: one stat, for
@@ -19,7 +20,17 @@ const answersEveryMs = 600_000;
 export function listenForRequests(
   stateDir: string,
   loop: Loop,
-  { clock, log, rules }: { readonly clock: Clock; readonly log: Log; readonly rules: () => Rules },
+  {
+    clock,
+    log,
+    rules,
+    trials,
+  }: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly rules: () => Rules;
+    readonly trials: Trials;
+  },
 ): () => void {
   let busy = false;
   let again = false;
@@ -32,7 +43,7 @@ export function listenForRequests(
     try {
       do {
         again = false;
-        await takeRequests(stateDir, (request) => carryOut(request, loop, { clock, rules }));
+        await takeRequests(stateDir, (request) => carryOut(request, loop, { clock, rules, trials }));
         // Inside: a request that comes during this would else wait for the next sweep.
         await sweepAnswers(stateDir, clock.now());
       } while (again);

@@ -3,7 +3,36 @@ import { join } from 'node:path';
 import type { Evidence } from '../core/evidence.ts';
 import type { State } from '../core/state.ts';
 import type { Instant } from '../core/time.ts';
+import type { Trial } from '../core/trial.ts';
 import { readIfExists } from '../system/durable-file.ts';
+
+/** The snapshots of the config, as of the newest look at them. */
+export interface SnapshotsView {
+  readonly newestAt: Instant | null;
+  readonly verifiedAt: Instant | null;
+  /** Of the repository on disk; null when it cannot be told. */
+  readonly bytes: number | null;
+  /** What is wrong with the repository. */
+  readonly problem: string | null;
+}
+
+/** A changed config that has yet to prove itself. */
+export interface TrialView {
+  readonly id: string;
+  readonly kind: 'apply' | 'fix';
+  /** When it is judged at the latest. */
+  readonly until: Instant;
+  /** It is taken back then, unless the operator confirms it. */
+  readonly mustConfirm: boolean;
+}
+
+/** What `immune status` shows of a trial; null where none is under watch. */
+export function trialViewOf(trial: Trial | null): TrialView | null {
+  if (trial === null || trial.end !== null) return null;
+  const { id, kind, confirmBy, confirmed, watchUntil } = trial;
+  const mustConfirm = confirmBy !== null && !confirmed;
+  return { id, kind, until: mustConfirm ? confirmBy : watchUntil, mustConfirm };
+}
 
 /** What the daemon knows, for `immune status`, and its heartbeat: `at` is fresh while the loop turns. */
 export interface StatusFile {
@@ -30,6 +59,9 @@ export interface StatusFile {
   readonly shortened: readonly string[];
   /** Settings problems the running daemon refused; it keeps its last valid settings. */
   readonly settingsProblem: string | null;
+  /** Not written by older versions, so absent means that nothing is known. */
+  readonly snapshots?: SnapshotsView | null;
+  readonly trial?: TrialView | null;
 }
 
 /** Far above any status seen (a few kB). */

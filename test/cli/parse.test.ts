@@ -5,6 +5,9 @@ import { verbs } from '../../src/cli/verbs.ts';
 
 const words = (line: string): readonly string[] => (line === '' ? [] : line.split(' '));
 
+const plain = { dryRun: false, yes: false, json: false };
+const unconfirmed = { confirmWithinMs: null, restart: false };
+
 describe('the command line', () => {
   it.each([
     ['status', { kind: 'status', json: false, watch: false }],
@@ -29,6 +32,33 @@ describe('the command line', () => {
     ['install', { kind: 'install', dryRun: false, observe: false }],
     ['install --observe --dry-run', { kind: 'install', dryRun: true, observe: true }],
     ['uninstall --purge', { kind: 'uninstall', dryRun: false, purge: true }],
+    ['validate', { kind: 'validate', file: null, json: false }],
+    ['validate /tmp/new.json --json', { kind: 'validate', file: '/tmp/new.json', json: true }],
+    ['apply new.json', { kind: 'apply', ask: { ...plain, file: 'new.json', ...unconfirmed } }],
+    [
+      'apply new.json --confirm-within 2m --restart --dry-run -y --json',
+      {
+        kind: 'apply',
+        ask: {
+          file: 'new.json',
+          confirmWithinMs: 120_000,
+          restart: true,
+          dryRun: true,
+          yes: true,
+          json: true,
+        },
+      },
+    ],
+    ['edit', { kind: 'edit', ask: unconfirmed }],
+    ['edit --confirm-within=90s', { kind: 'edit', ask: { confirmWithinMs: 90_000, restart: false } }],
+    ['confirm', { kind: 'confirm' }],
+    ['undo T3', { kind: 'undo', id: 'T3' }],
+    ['undo A7.undo', { kind: 'undo', id: 'A7.undo' }],
+    ['fix-config', { kind: 'fix-config', ask: { ...plain, from: null } }],
+    [
+      'fix-config --from openclaw.json.bak --dry-run',
+      { kind: 'fix-config', ask: { ...plain, dryRun: true, from: 'openclaw.json.bak' } },
+    ],
     ['job snapshot', { kind: 'job', job: 'snapshot' }],
     ['archive', { kind: 'job', job: 'archive' }],
     ['sentinel', { kind: 'job', job: 'sentinel' }],
@@ -67,6 +97,17 @@ describe('the command line', () => {
     ],
     ['logs -n many', '--lines needs a whole number up to 10000, not "many"', 'immune logs -n 100'],
     ['logs -n 10001', '--lines needs a whole number up to 10000, not "10001"', 'immune logs -n 100'],
+    ['apply', '"immune apply" needs the file to put in place', 'immune apply <file>'],
+    ['apply a b', '"immune apply" does not take "b"', 'immune apply --help'],
+    [
+      'apply new.json --confirm-within soon',
+      '"soon" is not a length of time',
+      'immune apply new.json --confirm-within 2m',
+    ],
+    ['edit --confirm-within 0s', '"0s" is not a length of time', 'immune edit --confirm-within 2m'],
+    ['edit --yes', '"--yes" is not an option of "immune edit"', 'immune edit --help'],
+    ['undo', '"immune undo" needs the id of a change, as its notice names it', 'immune undo T1'],
+    ['undo ../T1', '"../T1" is not the id of a change', 'immune undo T1'],
     ['job', '"immune job" needs the name of a job: snapshot, archive, sentinel', 'immune job snapshot'],
     ['job snapshto', 'there is no job "snapshto"; did you mean "snapshot"?', 'immune job snapshot'],
     ['help statsu', 'there is no help on "statsu"; did you mean "status"?', 'immune help status'],

@@ -47,6 +47,11 @@ describe('commands to the daemon', () => {
     ['a pause of no length', '{"kind":"pause","forMs":-1}'],
     ['a pause of a wrong type', '{"kind":"pause","forMs":"1h"}'],
     ['no object', '[]'],
+    ['a change without its plan', '{"kind":"apply","by":"test"}'],
+    ['a plan outside of its folder', '{"kind":"apply","staged":"../../etc/passwd"}'],
+    ['a repair with a plan outside of its folder', '{"kind":"fix-config","staged":"../x"}'],
+    ['a confirmation in no time', '{"kind":"apply","staged":"apply-1","confirmWithinMs":0}'],
+    ['an undo of something with a path', '{"kind":"undo","id":"../T1"}'],
   ])('answers %s with a refusal and goes on', async (_name, text) => {
     writeFileSync(join(dir, 'commands', 'cafe.json'), text);
     await takeRequests(dir, never);
@@ -66,15 +71,34 @@ describe('commands to the daemon', () => {
     expect(readdirSync(join(dir, 'commands'))).toEqual(['folder.json']);
   });
 
-  it('lets no pause wait behind a check', async () => {
-    writeFileSync(join(dir, 'commands', 'a.json'), '{"kind":"check"}');
-    writeFileSync(join(dir, 'commands', 'b.json'), '{"kind":"resume"}');
+  it.each([
+    { kind: 'apply', staged: 'apply-1', confirmWithinMs: 120_000, restart: true, by: 'test' },
+    { kind: 'apply', staged: 'apply-1', confirmWithinMs: null, restart: false, by: 'test' },
+    { kind: 'fix-config', staged: 'keys-1', by: 'test' },
+    { kind: 'confirm', by: 'test' },
+    { kind: 'undo', id: 'A7.undo', by: 'test' },
+  ])('carry $kind as it was asked', async (asked) => {
+    writeFileSync(join(dir, 'commands', 'a.json'), JSON.stringify({ ...asked, more: 'ignored' }));
+    const taken: Request[] = [];
     await takeRequests(dir, async (request) => {
-      if (request.kind === 'check') await new Promise<never>(() => undefined);
-      return { ok: true, text: 'resumed' };
+      taken.push(request);
+      return { ok: true, text: 'done', trial: 'T1' };
     });
-    expect(readdirSync(join(dir, 'commands'))).toEqual(['b.answer']);
+    expect(taken).toEqual([asked]);
   });
+
+  it.each(['check', 'apply', 'fix-config', 'undo'])(
+    'lets no pause wait behind what takes long: %s',
+    async (kind) => {
+      writeFileSync(join(dir, 'commands', 'a.json'), JSON.stringify({ kind, staged: 'apply-1', id: 'T1' }));
+      writeFileSync(join(dir, 'commands', 'b.json'), '{"kind":"resume"}');
+      await takeRequests(dir, async (request) => {
+        if (request.kind === kind) await new Promise<never>(() => undefined);
+        return { ok: true, text: 'resumed' };
+      });
+      expect(readdirSync(join(dir, 'commands'))).toEqual(['b.answer']);
+    },
+  );
 
   it('answers even a bug', async () => {
     writeFileSync(join(dir, 'commands', 'a.json'), '{"kind":"resume"}');

@@ -2,6 +2,7 @@ import { actionsOf } from '../../core/incident.ts';
 import type { Incident } from '../../core/state.ts';
 import type { Instant } from '../../core/time.ts';
 import { notesOf } from './render.ts';
+import { snapshotProblems, snapshotsOf, trialOf } from './snapshots.ts';
 import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from './view.ts';
 import { adviceOf, budgetUse } from './words.ts';
 
@@ -13,6 +14,8 @@ export function statusJson(facts: StatusFacts): Readonly<Record<string, unknown>
   const status = facts.file.kind === 'read' ? facts.file.status : null;
   const gateway = gatewayOf(facts);
   const used = budgetUse(facts);
+  const snapshots = snapshotsOf(facts);
+  const trial = trialOf(facts);
   const { burst, sustained } = facts.policy;
   return {
     version: 1,
@@ -56,6 +59,16 @@ export function statusJson(facts: StatusFacts): Readonly<Record<string, unknown>
       burst: { used: used.burst, ...burst },
       sustained: { used: used.sustained, ...sustained },
     },
+    snapshots: {
+      newest: iso(snapshots?.newestAt),
+      verified: iso(snapshots?.verifiedAt),
+      bytes: snapshots?.bytes ?? null,
+      problems: snapshotProblems(facts),
+    },
+    trial:
+      trial === null
+        ? null
+        : { id: trial.id, kind: trial.kind, until: iso(trial.until), mustConfirm: trial.mustConfirm },
     next: {
       deepProbe: iso(status?.nextDeepProbeAt),
       snapshot: iso(status?.nextSnapshotAt),

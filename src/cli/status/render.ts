@@ -1,6 +1,7 @@
 import { since } from '../../core/time.ts';
 import { spell } from '../../core/words.ts';
 import { plainStyle, type Style } from '../style.ts';
+import { snapshotLines, snapshotProblems, trialLines, trialOf } from './snapshots.ts';
 import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from './view.ts';
 import { adviceOf, budgetUse, clockTime, dueWords, incidentWords, jobWords, watchdogWords } from './words.ts';
 
@@ -15,6 +16,8 @@ export function renderStatus(facts: StatusFacts, style: Style = plainStyle): str
     ['note', notesOf(facts)],
     ['incident', incidentLines(facts)],
     ['budget', budgetLines(facts)],
+    ['snapshots', [...snapshotLines(facts), ...snapshotProblems(facts).map(style.bad)]],
+    ['trial', trialLines(facts)],
     ['next', nextLines(facts)],
     ['shortened', shortenedLines(facts)],
     ['settings', settingsLines(facts).map(style.bad)],
@@ -120,6 +123,8 @@ export function statusKey(facts: StatusFacts): string {
     state?.lastIncident?.id,
     state?.pause,
     notesOf(facts),
+    snapshotProblems(facts),
+    trialOf(facts),
     settingsLines(facts),
   ]);
 }

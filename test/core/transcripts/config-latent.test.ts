@@ -64,6 +64,7 @@ test('hung over a bad config: a restart would end it for good, so the config com
                  it back: the gateway's config is invalid: channels.telegram.enabled must be boolean
     00:33  A1 done
         00:33  starting: config-invalid | snapshot 41c7 is in place; waiting for the gateway to serve
+        00:33  [told] snapshot 41c7 is in place
     00:35 to 00:55  silence; the config is sound
         00:35  suspect: hung | the gateway's process is alive but answers nothing; over 5 s its process used almost
                  no processor time: frozen; acts in 17 s unless it recovers

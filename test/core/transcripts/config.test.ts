@@ -36,6 +36,7 @@ test('an edit the validator refuses, and the gateway is down: the config is roll
     00:23  A1 done
         00:23  starting: config-invalid | snapshot 41c7 is in place, the refused file is in quarantine; waiting for
                  the gateway to serve
+        00:23  [told] snapshot 41c7 is in place, the refused file is in quarantine
     00:24  no process yet; the config is sound
         00:24  repairing: relaunch-late
         00:24  [action] start the gateway (A2): what kept it from starting is repaired: this is the one start that

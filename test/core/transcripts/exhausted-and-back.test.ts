@@ -49,6 +49,7 @@ test('the disk is freed: what it blocked is repaired now, within the same incide
                  empty
     10:11  A1 done
         10:11  starting: config-clobbered | snapshot 41c7 is in place; waiting for the gateway to serve
+        10:11  [told] snapshot 41c7 is in place
     10:12  the config is sound
         10:12  repairing: relaunch-late
         10:12  [action] start the gateway (A2): what kept it from starting is repaired: this is the one start that

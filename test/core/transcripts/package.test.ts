@@ -52,6 +52,7 @@ test('a package that openclaw needs is gone: the package is repaired, then the o
                  the package ws, which openclaw needs, is not there
     00:40  A1 done
         00:40  starting: dependency-missing | restored from archive 2026.9.6; waiting for the gateway to serve
+        00:40  [told] restored from archive 2026.9.6
     00:41  no process; the package is complete
         00:41  repairing: relaunch-late
         00:41  [action] start the gateway (A2): what kept it from starting is repaired: this is the one start that
@@ -214,6 +215,7 @@ test('a repaired package is complete but the starts fail on: the repair stays, t
                  the package ws, which openclaw needs, is not there
     00:40  A1 done
         00:40  starting: dependency-missing | restored from archive 2026.9.6; waiting for the gateway to serve
+        00:40  [told] restored from archive 2026.9.6
     00:41  no process; the package is complete
         00:41  repairing: relaunch-late
         00:41  [action] start the gateway (A2): what kept it from starting is repaired: this is the one start that

@@ -81,12 +81,14 @@ test('the founding incident: the port is told, then dependencies before config, 
     10:40  A1 done
         10:40  starting: dependency-missing (also config-invalid) | restored from archive 2026.9.6; waiting for the
                  gateway to serve
+        10:40  [told] restored from archive 2026.9.6
     10:41  the package is complete, the config is still refused
         10:41  repairing: config-invalid
         10:41  [action] roll the config back to snapshot 41c7 (A2): the gateway's config is invalid:
                  channels.telegram.enabled must be boolean
     10:44  A2 done
         10:44  starting: config-invalid | snapshot 41c7 is in place; waiting for the gateway to serve
+        10:44  [told] snapshot 41c7 is in place
     10:45  the config is sound
         10:45  repairing: relaunch-late
         10:45  [action] start the gateway (A3): what kept it from starting is repaired: this is the one start that
@@ -160,6 +162,7 @@ test('a parked job over a missing package: the package is repaired, then it is u
                  the package ws, which openclaw needs, is not there
     00:50  A1 done
         00:50  starting: dependency-missing | restored from archive 2026.9.6; waiting for the gateway to serve
+        00:50  [told] restored from archive 2026.9.6
     00:52  parked, and its cause is gone
         00:52  repairing: parked
         00:52  [action] enable and load the gateway's job and start it (A2): what kept it from starting is repaired:

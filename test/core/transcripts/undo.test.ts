@@ -31,6 +31,7 @@ test('a rollback that did not help is taken back, the user’s file is in place 
                  channels.telegram.enabled must be boolean
     00:23  A1 done
         00:23  starting: config-invalid | snapshot 41c7 is in place; waiting for the gateway to serve
+        00:23  [told] snapshot 41c7 is in place
     00:24  the config is sound
         00:24  repairing: relaunch-late
         00:24  [action] start the gateway (A2): what kept it from starting is repaired: this is the one start that
@@ -60,6 +61,7 @@ test('a rollback that did not help is taken back, the user’s file is in place 
     00:59  A3 done
         00:59  starting: crash-loop | the file of before the rollback is in place again; waiting for the gateway to
                  serve
+        00:59  [told] the file of before the rollback is in place again
     01:00 to 20:00  no process; the refused config of before
         01:00  suspect: config-invalid | the gateway's config is invalid: channels.telegram.enabled must be boolean
         01:10  exhausted: config-invalid
@@ -90,6 +92,7 @@ test('an undo that fails twice is left to the operator', () => {
                  channels.telegram.enabled must be boolean
     00:23  A1 done
         00:23  starting: config-invalid | snapshot 41c7 is in place; waiting for the gateway to serve
+        00:23  [told] snapshot 41c7 is in place
     00:24  the config is sound
         00:24  repairing: relaunch-late
         00:24  [action] start the gateway (A2): what kept it from starting is repaired: this is the one start that
@@ -155,6 +158,7 @@ test('a reinstall that left the package damaged is taken back once two starts ov
                  dist/index.js is not what it was
     00:22  A1 done
         00:22  starting: dist-corrupted | restored from archive 2026.9.6; waiting for the gateway to serve
+        00:22  [told] restored from archive 2026.9.6
     00:24  dist is damaged still
         00:24  exhausted: dist-corrupted
         00:24  [exhausted] needs you: the openclaw package is damaged: dist/index.js is not what it was; the

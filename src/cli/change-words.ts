@@ -1,0 +1,72 @@
+import { parseDuration } from '../config/duration.ts';
+import type { Millis } from '../core/time.ts';
+import { shown } from './shown.ts';
+
+/** How a command that changes the config was asked to go about it. */
+export interface Manner {
+  readonly dryRun: boolean;
+  readonly yes: boolean;
+  readonly json: boolean;
+}
+
+export interface EditAsk {
+  /** Null: the change only has to prove itself. */
+  readonly confirmWithinMs: Millis | null;
+  readonly restart: boolean;
+}
+
+export interface ApplyAsk extends EditAsk, Manner {
+  readonly file: string;
+}
+
+export interface FixAsk extends Manner {
+  /** A config the operator names, instead of a recorded one. */
+  readonly from: string | null;
+}
+
+interface Words {
+  readonly switches: ReadonlySet<string>;
+  readonly values: ReadonlyMap<string, string>;
+  readonly argument: string | null;
+}
+
+type Change =
+  | { readonly kind: 'apply'; readonly ask: ApplyAsk }
+  | { readonly kind: 'edit'; readonly ask: EditAsk }
+  | { readonly kind: 'undo'; readonly id: string }
+  | { readonly kind: 'fix-config'; readonly ask: FixAsk }
+  | { readonly kind: 'refused'; readonly message: string; readonly hint: string };
+
+/** The words of the verbs that change the config. */
+export function parseChange(
+  verb: 'apply' | 'edit' | 'undo' | 'fix-config',
+  { switches, values, argument }: Words,
+): Change {
+  const manner = { dryRun: switches.has('dry-run'), yes: switches.has('yes'), json: switches.has('json') };
+  if (verb === 'fix-config')
+    return { kind: 'fix-config', ask: { ...manner, from: values.get('from') ?? null } };
+  if (verb === 'undo') {
+    if (argument === null)
+      return refused('"immune undo" needs the id of a change, as its notice names it', 'immune undo T1');
+    if (/^[A-Z]\d{1,9}(?:\.undo)?$/.test(argument)) return { kind: 'undo', id: argument };
+    return refused(`"${shown(argument)}" is not the id of a change`, 'immune undo T1');
+  }
+  const within = values.get('confirm-within') ?? null;
+  const confirmWithinMs = within === null ? null : parseDuration(within);
+  if (within !== null && (confirmWithinMs === null || confirmWithinMs <= 0))
+    return refused(
+      `"${shown(within)}" is not a length of time`,
+      `immune ${verb}${argument === null ? '' : ` ${shown(argument)}`} --confirm-within 2m`,
+    );
+  const ask = { confirmWithinMs, restart: switches.has('restart') };
+  if (verb === 'edit') return { kind: 'edit', ask };
+  if (argument === null)
+    return refused('"immune apply" needs the file to put in place', 'immune apply <file>');
+  return { kind: 'apply', ask: { ...ask, ...manner, file: argument } };
+}
+
+const refused = (message: string, hint: string): Extract<Change, { kind: 'refused' }> => ({
+  kind: 'refused',
+  message,
+  hint,
+});

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { UserError } from '../core/errors.ts';
+import { listerOf } from '../gateway/live-processes.ts';
+import type { SwapDeps } from '../repairs/config-swap.ts';
+import { acquireLease } from '../system/lease.ts';
+import { plansIn } from '../vault/plans.ts';
+import type { ChangeGround } from './change-ground.ts';
+import type { Context } from './context.ts';
+import { exitCodes } from './exit-codes.ts';
+
+/** What a change of the config is made with. */
+export function swapDepsOf(ground: ChangeGround, { paths, clock, uid }: Context): SwapDeps {
+  const { processes } = ground.shop;
+  return {
+    configPath: ground.place.configPath,
+    home: ground.ground.home,
+    uid,
+    plans: plansIn(paths.state),
+    quarantine: paths.quarantine,
+    processes: listerOf(processes),
+    now: clock.now,
+  };
+}
+
+/** Does the daemon's work in its absence: whoever holds the lease is the only one who changes anything. */
+export async function withOwnHands<T>(
+  { role, ground }: { readonly role: string; readonly ground: ChangeGround },
+  context: Context,
+  work: (deps: SwapDeps) => Promise<T>,
+): Promise<T> {
+  const { paths, clock } = context;
+  const { own, isAlive } = ground.shop.processes;
+  const lease = await acquireLease(paths.lease, { role }, { now: clock.now, own, isAlive });
+  if (lease.kind === 'busy') {
+    throw new UserError(
+      'busy',
+      `nothing was changed: process ${lease.holder.pid} (${lease.holder.role}) is at work and did not answer`,
+      { hint: 'immune status', exitCode: exitCodes.busy },
+    );
+  }
+  if (lease.kind === 'failed') {
+    throw new UserError('lease', `nothing was changed: ${lease.because}`, {
+      hint: `make ${join(paths.state)} writable for this user, then try again`,
+      exitCode: exitCodes.unhealthy,
+    });
+  }
+  try {
+    return await work(swapDepsOf(ground, context));
+  } finally {
+    await lease.release();
+  }
+}
