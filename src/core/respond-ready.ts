@@ -23,7 +23,7 @@ export function ready(named: State, { also }: Assessment, moment: Moment): Decis
     wanted: 'up',
     graceUntil: null,
   };
-  const { state, notices } = tellNews(calm, newsOf(calm, also), now);
+  const { state, notices } = tellNews(calm, { news: newsOf(calm, also), doubtful: doubtfulOf(moment) }, now);
   if (!isOpen(state)) {
     const answered = answeredFor(state, now, moment.rules.policy);
     return decision(
@@ -111,17 +111,24 @@ function newsOf(state: State, also: Assessment['also']): readonly News[] {
   ];
 }
 
+/** A bad config is over when the file is known to be good: not while a new content of it is still being judged. */
+function doubtfulOf({ evidence }: Moment): readonly string[] {
+  const { config } = evidence.ground;
+  const isGood = config.kind === 'sound' && config.validator === 'valid';
+  return isGood ? [] : ['also:config-latent'];
+}
+
 /** A key of what was told, as people know it: the cause behind `also:` and the like, or the note itself. */
 const nameOf = (key: string): string => key.replace(/^(?:also|long|would:[^:]*):/, '');
 
 /** Tells what is new, and once that what was told before is over. */
 function tellNews(
   state: State,
-  news: readonly News[],
+  { news, doubtful }: { readonly news: readonly News[]; readonly doubtful: readonly string[] },
   now: Instant,
 ): { readonly state: State; readonly notices: readonly Notice[] } {
   const incident = state.incident?.id ?? null;
-  const still = state.told.filter((key) => news.some((each) => each.key === key));
+  const still = state.told.filter((key) => news.some((each) => each.key === key) || doubtful.includes(key));
   const fresh = news.filter(({ key }) => !still.includes(key));
   const notices = fresh.map(({ text }): Notice => ({ kind: 'told', at: now, incident, text }));
   const over = state.told.filter((key) => !still.includes(key)).map(nameOf);

@@ -1,6 +1,6 @@
 import { isInPlace } from './in-place.ts';
 import type { Assessment, Diagnosis, Look } from './look.ts';
-import type { ActionStep, Cause, Open } from './state.ts';
+import type { ActionStep, Cause, Open, State } from './state.ts';
 
 /** So many starts must have failed since a repair before it is said not to have helped. */
 const failedStarts = 2;
@@ -38,3 +38,17 @@ const failedStart: ReadonlySet<Cause> = new Set<Cause>([
   'dist-corrupted',
   'schema-newer',
 ]);
+
+/** Starts that fail of these would have failed with any config: they are no word against a snapshot. */
+const whateverTheConfig: ReadonlySet<Cause> = new Set<Cause>([
+  'half-install',
+  'dependency-missing',
+  'dist-corrupted',
+  'schema-newer',
+]);
+
+/** Whether the undo in flight is made because starts failed of what may be the config's doing. */
+export function isConfigBlamed({ incident }: Pick<State, 'incident'>): boolean {
+  const cause = incident?.attempts.findLast(({ kind }) => kind === 'undo')?.cause;
+  return cause !== undefined && !whateverTheConfig.has(cause);
+}

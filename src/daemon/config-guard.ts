@@ -4,6 +4,7 @@ import { isInPlace } from '../core/in-place.ts';
 import type { Policy } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import type { Clock } from '../core/time.ts';
+import { isConfigBlamed } from '../core/undo.ts';
 import { listerOf } from '../gateway/live-processes.ts';
 import type { GroundSightParts } from '../probes/ground-sights.ts';
 import { finishSwap, type SwapDeps } from '../repairs/config-swap.ts';
@@ -107,6 +108,7 @@ export function createConfigGuard(parts: ConfigGuardParts): ConfigGuard {
     repairs: createConfigRepairs({
       swap,
       incident: () => parts.loop().state().incident?.id ?? null,
+      isConfigBlamed: () => isConfigBlamed(parts.loop().state()),
       label: store.label,
     }),
     keeper: createConfigKeeper({

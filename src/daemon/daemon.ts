@@ -210,7 +210,10 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     start: parts.startJob,
     quiet: () => loop.state().phase.kind === 'healthy',
   });
-  await guard.begin(state);
+  await guard.begin(state).catch((error: unknown) => {
+    // Looking and repairing must go on, whatever is wrong with what an earlier life has left.
+    log.error(`A bug of the watchdog as it took up changes of the config: ${String(error)}`);
+  });
   const stopWatch = watchConfig(settings.gateway.configPath, loop.nudge, parts.clock);
   const stopCommands = listenForRequests(paths.state, loop, { clock, log, rules, trials: guard.trials });
   const stopSettings = parts.onSettings(() => loop.nudge());

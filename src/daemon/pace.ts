@@ -26,6 +26,8 @@ export function chooseDepth(from: {
   const served = evidence.healthz.kind === 'live' && state.cause === 'serving';
   if (served) {
     if (state.generation?.readyAt === null) return 'full';
+    // What a rollback would restore is worked out while there is time: only a close look asks for that.
+    if (isUnplanned(evidence) && sinceCloseMs >= closeEveryMs) return 'full';
     // An incident does not close before it is known whether the channels came back.
     const channels = evidence.ground.channels.kind;
     const mute = (channels === 'suppressed' || channels === 'unknown') && sinceCloseMs >= channelsEveryMs;
@@ -63,6 +65,10 @@ export function chooseDelay(state: State, evidence: Evidence | null, policy: Pol
     default:
       return state.phase satisfies never;
   }
+}
+
+function isUnplanned({ ground: { config, rollback } }: Evidence): boolean {
+  return config.kind === 'faulty' && (rollback.kind === 'unread' || rollback.kind === 'pending');
 }
 
 const isUntold = (state: State, evidence: Evidence | null): boolean =>

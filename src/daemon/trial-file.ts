@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Trial } from '../core/trial.ts';
 import { type FileOutcome, readIfExists, writeDurable } from '../system/durable-file.ts';
+import { isRecord, isTextOrNull, isTexts, parseRecord } from '../vault/stored-text.ts';
 
 /** A trial is a few hundred bytes, and as much again for each key it changed. */
 const maxBytes = 1_048_576;
@@ -27,19 +28,37 @@ export function writeTrial(stateDir: string, trial: Trial): Promise<FileOutcome>
   return writeDurable(fileIn(stateDir), `${JSON.stringify(trial, null, 2)}\n`, { mode: 0o600 });
 }
 
-/** Written whole or not at all by ourselves, so a few fields tell it from anything else. */
+/** Every field is looked at: what an older or newer build wrote, or a hand, must not end the watchdog at each start. */
 function parseTrial(text: string): Trial | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null || !('version' in value) || value.version !== 1)
-      return null;
-    const whole = 'id' in value && 'appliedAt' in value && 'watchUntil' in value && 'end' in value;
-    return whole && typeof value.id === 'string' && trialName.test(value.id) ? (value as Trial) : null;
-  } catch {
-    // Edited by hand: no trial any more, and the caller says so.
-    return null;
-  }
+  const value = parseRecord(text);
+  if (value === null || value['version'] !== 1 || typeof value['id'] !== 'string') return null;
+  const { id, kind, appliedAt, watchUntil, confirmBy, restart, end } = value;
+  const whole =
+    trialName.test(id) &&
+    (kind === 'apply' || kind === 'fix') &&
+    isMoment(appliedAt) &&
+    isMoment(watchUntil) &&
+    (confirmBy === null || isMoment(confirmBy)) &&
+    typeof value['confirmed'] === 'boolean' &&
+    (restart === 'none' || restart === 'wanted' || restart === 'asked') &&
+    [value['replaced'], value['left'], value['planId']].every(isTextOrNull) &&
+    isTexts(value['changes']) &&
+    typeof value['by'] === 'string' &&
+    (value['pidBefore'] === null || Number.isInteger(value['pidBefore'])) &&
+    Number.isInteger(value['bootsBefore']) &&
+    (end === null || isEnd(end));
+  return whole ? (value as unknown as Trial) : null;
 }
+
+const isMoment = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value);
+const ends: ReadonlySet<unknown> = new Set(['holds', 'reverted', 'superseded', 'failed']);
+
+const isEnd = (end: unknown): boolean =>
+  isRecord(end) &&
+  ends.has(end['kind']) &&
+  isMoment(end['at']) &&
+  typeof end['because'] === 'string' &&
+  typeof end['told'] === 'boolean';
 
 const trialName = /^T(\d{1,9})$/;
 

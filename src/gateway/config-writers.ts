@@ -42,7 +42,7 @@ const maxAncestors = 32;
 
 /**
  * Names a living command of OpenClaw's (or of npm's) that may be about to write the config; null when there is none.
- * Our own validator runs `openclaw config validate` and is no writer: it is told by its descent from this process.
+ * Our own validator runs `openclaw config validate` and is no writer: it is told by its descent from a program of ours.
  */
 export async function findConfigWriter(processes: ListProcesses): Promise<string | null> {
   let rows: readonly LiveProcess[];
@@ -72,13 +72,17 @@ function writes(row: LiveProcess, byPid: ReadonlyMap<number, LiveProcess>): stri
   const line = ancestors(row, byPid);
   if (command.detail === null) {
     // We start no command of this name but the validator; a gateway that we supervise may start a doctor.
-    if (command.verb === 'config' && line.some(({ pid }) => pid === process.pid)) return null;
+    if (command.verb === 'config' && line.some(isOurs)) return null;
     // It calls itself by its command alone; the process that started it may show what it is to do.
     const told = line.map(commandOf).find((each) => each?.verb === command.verb && each.detail !== null);
     if (told?.detail !== undefined && told.detail !== null && reading.has(told.detail)) return null;
   }
   return `openclaw ${command.verb}`;
 }
+
+/** This process, or another of ours: a command beside the daemon, or the watchdog of another home. */
+const isOurs = ({ pid, command }: LiveProcess): boolean =>
+  pid === process.pid || /(?:^|[\s/])immune\.mjs(?=\s|$)/.test(command);
 
 interface Command {
   readonly verb: string;

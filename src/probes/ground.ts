@@ -1,3 +1,4 @@
+import { configKey } from '../core/blocker-config.ts';
 import { type GroundEvidence, groundUnread } from '../core/ground-evidence.ts';
 import { type Clock, type Millis, millis, seconds } from '../core/time.ts';
 import { createBounded, type Doubt } from './bounded.ts';
@@ -101,7 +102,7 @@ export function createGround({ clock, sights, wait, validatorTimeoutMs }: Ground
   return async ({ depth, serving, servicePid, previous, rpcHealth = Promise.resolve(undefined) }) => {
     const base = previous ?? groundUnread;
     // Nobody answers: a close look follows, or the gateway is booting and the last one holds for seconds.
-    if (depth === 'surface') return serving ? { ...base, config: await lookLightly() } : base;
+    if (depth === 'surface') return serving ? withConfig(base, await lookLightly()) : base;
     const [configSeen, installed, said, , launch, lock, disk, descriptors] = await Promise.all([
       config(),
       packages(!serving),
@@ -133,6 +134,12 @@ export function createGround({ clock, sights, wait, validatorTimeoutMs }: Ground
     };
     return { ...found, ...(await remediesFor(found)) };
   };
+}
+
+/** What was worked out for another content of the file is nothing for this one. */
+function withConfig(base: GroundEvidence, config: GroundEvidence['config']): GroundEvidence {
+  const rollback = configKey(config) === configKey(base.config) ? base.rollback : groundUnread.rollback;
+  return { ...base, config, rollback };
 }
 
 function isDamaged(dependencies: GroundEvidence['dependencies']): boolean {

@@ -7,6 +7,8 @@ export interface ConfigRepairDeps {
   readonly swap: () => SwapDeps;
   /** The incident an action belongs to; null when none is open. */
   readonly incident: () => string | null;
+  /** Whether what the undo is made for speaks against the config at all: a missing package does not. */
+  readonly isConfigBlamed: () => boolean;
   /** Marks a snapshot that did not bring the gateway back. */
   readonly label: (
     snapshot: string,
@@ -52,9 +54,9 @@ export function createConfigRepairs(deps: ConfigRepairDeps): Pick<Repairs, 'roll
 /** A rollback of single keys says nothing of the snapshot they came from. */
 async function labelled(
   { planKind, snapshot }: KeptRecord,
-  { label }: Pick<ConfigRepairDeps, 'label'>,
+  { isConfigBlamed, label }: Pick<ConfigRepairDeps, 'isConfigBlamed' | 'label'>,
 ): Promise<string> {
-  if (planKind !== 'snapshot' || snapshot === null) return '';
+  if (planKind !== 'snapshot' || snapshot === null || !isConfigBlamed()) return '';
   const outcome = await label(snapshot, 'bad');
   const name = snapshot.slice(0, 12);
   return outcome.kind === 'done'

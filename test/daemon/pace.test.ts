@@ -115,6 +115,22 @@ describe('how closely the daemon looks', () => {
     expect(chooseDelay(served, evidence({}), defaultPolicy)).toBe(defaultPolicy.tickMs);
   });
 
+  it('looks closely at a bad config until a rollback of it is worked out', () => {
+    const config = { kind: 'faulty', fault: 'broken', hash: 'x', changedAt: null, because: '' } as const;
+    const depth = (rollback: Evidence['ground']['rollback'], sinceCloseMs: number) =>
+      chooseDepth({
+        state: served,
+        evidence: evidence({ ground: { ...groundUnread, config, rollback } }),
+        deepWanted: false,
+        sinceCloseMs: millis(sinceCloseMs),
+      });
+    expect(depth({ kind: 'unread' }, 5_000)).toBe('full');
+    expect(depth({ kind: 'pending', because: '' }, 5_000)).toBe('full');
+    expect(depth({ kind: 'pending', because: '' }, 4_999)).toBe('light');
+    expect(depth({ kind: 'ready', id: 'keys-1', because: '' }, 50_000)).toBe('light');
+    expect(depth({ kind: 'unavailable', because: '' }, 50_000)).toBe('light');
+  });
+
   it('looks again soon after it saw a bad config, until that is told', () => {
     const config = { kind: 'faulty', fault: 'broken', hash: 'x', changedAt: null, because: '' } as const;
     const seen = evidence({ ground: { ...groundUnread, config } });

@@ -67,6 +67,13 @@ describe('who may be changing the config', () => {
     expect(await find(own, { pid: 11, ppid: process.pid, command: 'openclaw-doctor' })).toContain('11');
   });
 
+  it('is not the validator of another program of ours: a command beside the daemon, or another home', async () => {
+    const other = { pid: 20, ppid: 1, command: '/x/runtime/node/node /x/app/immune.mjs apply new.json' };
+    expect(await find(other, { pid: 21, ppid: 20, command: 'openclaw-config' })).toBeNull();
+    const look = { ...other, command: 'vi /x/notes-on-immune.mjs.txt' };
+    expect(await find(look, { pid: 21, ppid: 20, command: 'openclaw-config' })).toContain('process 21');
+  });
+
   it('does not follow parents in a circle', async () => {
     const circle = [
       { pid: 11, ppid: 12, command: 'openclaw-config' },

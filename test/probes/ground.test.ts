@@ -74,6 +74,17 @@ describe('the ground', () => {
     expect(asked).toEqual(['config {"wait":false}', 'passLog']);
   });
 
+  it('forgets what was worked out for another content of the config', async () => {
+    const rollback = { kind: 'ready', id: 'keys-1', because: '' } as const;
+    const bad = { kind: 'faulty', fault: 'broken', hash: 'bad', changedAt: null, because: '' } as const;
+    const previous: GroundEvidence = { ...groundUnread, config: bad, rollback };
+    const again = sights({ config: async () => bad });
+    const other = sights({ config: async () => ({ ...bad, hash: 'worse' }) });
+    const quick = { ...close, depth: 'surface', serving: true, previous } as const;
+    expect((await looking(again.sights)(quick)).rollback).toEqual(rollback);
+    expect((await looking(other.sights)(quick)).rollback).toEqual({ kind: 'unread' });
+  });
+
   it('passes over the log at once: a gateway that dies while its health is asked for has said why by then', async () => {
     const { sights: all, asked } = sights();
     let answer: (health: unknown) => void = () => undefined;

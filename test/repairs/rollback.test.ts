@@ -5,10 +5,15 @@ import { createConfigRepairs } from '../../src/repairs/rollback.ts';
 import { listKept } from '../../src/vault/kept.ts';
 import { bad, good, never, plan, swapWorld, write } from './swap-world.ts';
 
-function repairs(world: ReturnType<typeof swapWorld>, labels: string[] = [], works = true) {
+function repairs(
+  world: ReturnType<typeof swapWorld>,
+  labels: string[] = [],
+  { works = true, blamed = true } = {},
+) {
   return createConfigRepairs({
     swap: () => world.deps,
     incident: () => 'I7',
+    isConfigBlamed: () => blamed,
     label: async (snapshot, label) => {
       labels.push(`${label} ${snapshot}`);
       return works ? { kind: 'done' } : { kind: 'failed', because: 'the repository is gone' };
@@ -69,14 +74,15 @@ describe('the rollback of the ladder', () => {
 
 describe('the undo of a rollback that did not help', () => {
   it.each([
-    ['marks the snapshot bad when it was restored whole', 'snapshot', true, ['bad cccc'], 'is marked bad'],
-    ['says nothing of the snapshot when single keys came from it', 'keys', true, [], 'which did not help'],
-    ['says so when the mark cannot be set', 'snapshot', false, ['bad cccc'], 'the repository is gone'],
-  ] as const)('%s', async (_what, kind, works, marks, told) => {
+    ['marks the snapshot bad when it was restored whole', 'snapshot', {}, ['bad cccc'], 'is marked bad'],
+    ['says nothing of the snapshot when single keys came from it', 'keys', {}, [], 'which did not help'],
+    ['says nothing of it when the package is gone', 'snapshot', { blamed: false }, [], 'which did not help'],
+    ['says so when the mark cannot be set', 'snapshot', { works: false }, ['bad cccc'], 'repository is gone'],
+  ] as const)('%s', async (_what, kind, how, marks, told) => {
     const world = swapWorld();
     write(world.config, bad, 0o640);
     const labels: string[] = [];
-    const hands = repairs(world, labels, works);
+    const hands = repairs(world, labels, how);
     const { planId, replaces } = await plan(world, { 'openclaw.json': good }, { kind });
     await hands.rollback(step(planId, replaces), 'A7', never);
     const outcome = await hands.undo(undo, never);

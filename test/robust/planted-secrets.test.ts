@@ -270,7 +270,12 @@ async function rollback(evidence: Evidence): Promise<void> {
   if (answer.kind !== 'ready') throw new Error(JSON.stringify(answer));
   const { config } = evidence.ground;
   const replaces = config.kind === 'faulty' ? config.hash : null;
-  const repairs = createConfigRepairs({ swap: () => swap, incident: () => 'I1', label: store.label });
+  const repairs = createConfigRepairs({
+    swap: () => swap,
+    incident: () => 'I1',
+    isConfigBlamed: () => true,
+    label: store.label,
+  });
   const { signal } = new AbortController();
   const made = await repairs.rollback({ kind: 'rollback', remedy: answer.id, replaces }, 'A1', signal);
   tell('rollback', made);

@@ -36,6 +36,31 @@ test('a bad config that was mended at once is nobody’s business', () => {
   `);
 });
 
+test('a second edit of a bad config is not called over before it is judged', () => {
+  const t = transcriptOfServing();
+  t.keepsSeeing(['00:10', '00:20', 5], 'it serves; a bad config', on(world.serving(), ground.rejected));
+  t.sees('00:25', 'another content, not judged yet', on(world.serving(), ground.undecided('pending')));
+  t.sees('00:30', 'the validator gave no answer', on(world.serving(), ground.undecided('unknown')));
+  t.keepsSeeing(['00:35', '00:45', 5], 'it is bad too', on(world.serving(), ground.edited('again')));
+  t.sees('00:50', 'it is sound', on(world.serving(), ground.sound));
+  expect(t.read()).toMatchInlineSnapshot(`
+    00:00  the gateway serves
+        00:00  healthy: serving | the gateway answers and the held connection is accepted
+    00:10 to 00:20  it serves; a bad config
+        00:15  healthy: serving (also config-latent) | the gateway answers and the held connection is accepted
+        00:15  [told] still running on the old config; the next start would fail: channels.telegram.enabled must be
+                 boolean
+    00:25  another content, not judged yet
+        00:25  healthy: serving | the gateway answers and the held connection is accepted
+    00:30  the validator gave no answer
+    00:35 to 00:45  it is bad too
+        00:40  healthy: serving (also config-latent) | the gateway answers and the held connection is accepted
+    00:50  it is sound
+        00:50  healthy: serving | the gateway answers and the held connection is accepted
+        00:50  [told] what was told before is over (config-latent): the gateway serves
+  `);
+});
+
 test('hung over a bad config: a restart would end it for good, so the config comes first and the restart belongs to it', () => {
   const t = transcriptOfServing();
   const hung = on(world.frozen('idle'), ground.sound);

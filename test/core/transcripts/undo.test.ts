@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { initialState } from '../../../src/core/state.ts';
+import { isConfigBlamed } from '../../../src/core/undo.ts';
 import * as ground from '../ground.ts';
 import { transcriptOfServing } from '../transcript.ts';
 import * as world from '../world.ts';
@@ -211,4 +213,20 @@ test('an undo that was refused leaves the repair the start it has not had', () =
   expect(t.deeds).toEqual(['reinstall', 'undo']);
   t.ends('00:40', 'refused', 'an npm is running');
   expect(t.state.round).toBe('A1');
+});
+
+test('an undo speaks against a snapshot where starts failed of what may be the config’s doing', () => {
+  const t = rolledBack();
+  startsFail(t, on(down, ground.restored));
+  expect(t.deeds.at(-1)).toBe('undo');
+  expect(isConfigBlamed(t.state)).toBe(true);
+});
+
+test('it does not where the package was missing, nor where there is no undo', () => {
+  const t = rolledBack();
+  startsFail(t, on(down, ground.restored, ground.missing, ground.noArchive));
+  expect(t.deeds.at(-1)).toBe('undo');
+  expect(isConfigBlamed(t.state)).toBe(false);
+  expect(isConfigBlamed(initialState)).toBe(false);
+  expect(isConfigBlamed(rolledBack().state)).toBe(false);
 });
