@@ -63,7 +63,10 @@ function finished(
         because: `the action failed: ${outcome.because}`,
       });
     case 'refused':
-      return decision({ ...refund(after, phase), because: `nothing was done: ${outcome.because}` });
+      return decision({
+        ...refund(after, phase, { at: now, because: outcome.because }),
+        because: `nothing was done: ${outcome.because}`,
+      });
     /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:
       return outcome satisfies never;

@@ -41,7 +41,7 @@ export function open(
     outcome: null,
   };
   return {
-    state: { ...state, incident, refusals: 0, nextIncident: state.nextIncident + 1 },
+    state: { ...state, incident, refusals: 0, refused: null, nextIncident: state.nextIncident + 1 },
     notices: [
       { kind: 'opened', at: now, incident: incident.id, text: `incident ${incident.id}: ${state.because}` },
     ],
@@ -102,6 +102,7 @@ export function reopen(state: Open): Open {
   return {
     ...state,
     refusals: 0,
+    refused: null,
     failing: null,
     phase: { kind: 'suspect' },
     incident: { ...incident, attemptsFrom: incident.attempts.length, exhaustedOn: null },
@@ -234,7 +235,11 @@ export function settle(state: Open, { id, step }: Action, outcome: 'done' | 'fai
 }
 
 /** An action that changed nothing costs nothing, but it is counted: refusing for ever must end somewhere too. */
-export function refund(state: Open, { action: { id: actionId }, startedAt }: InFlight): State {
+export function refund(
+  state: Open,
+  { action: { id: actionId }, startedAt }: InFlight,
+  refused: NonNullable<State['refused']>,
+): State {
   const { incident } = state;
   const others = (made: readonly Instant[]): readonly Instant[] => made.filter((at) => at !== startedAt);
   const attempts = incident.attempts.filter((each) => each.actionId !== actionId);
@@ -244,6 +249,7 @@ export function refund(state: Open, { action: { id: actionId }, startedAt }: InF
   return {
     ...state,
     refusals: state.refusals + 1,
+    refused,
     strain: { ...state.strain, count: Math.max(0, state.strain.count - Number(paid)) },
     round: paid ? null : round,
     reloads: others(state.reloads),

@@ -4,7 +4,7 @@ import type { Policy } from './policy.ts';
 import { isSilence } from './silence.ts';
 import type { ActionStep, Attempt, Cause, Incident, Open, Rung, State } from './state.ts';
 import { backoffUntil } from './strain.ts';
-import { type Instant, millis, plus } from './time.ts';
+import { type Instant, type Millis, millis, plus, seconds } from './time.ts';
 import { spell, spellUntil } from './words.ts';
 
 export type Permit =
@@ -41,18 +41,37 @@ const attemptsNow = (incident: Incident): readonly Attempt[] =>
  *  disagreement between our eyes and our hands that no repetition mends. */
 const refusalsAllowed = 5;
 
+/** What refused once is tried again at once; a command at work on the config, say, is given up to a minute to end. */
+const refusalPausesMs: readonly Millis[] = [0, 5, 15, 45].map((length) => seconds(length));
+
+const longestPauseMs = Math.max(...refusalPausesMs);
+
+/** When the next try may be made after a refusal; null where there was none. */
+export function refusedUntil({ refusals, refused }: State): Instant | null {
+  const pauseMs = refusalPausesMs[refusals - 1];
+  return refused === null || pauseMs === undefined ? null : plus(refused.at, pauseMs);
+}
+
+function afterRefusals(state: State, now: Instant): Permit | null {
+  const { refusals, refused } = state;
+  if (refusals >= refusalsAllowed) {
+    const last = refused === null ? '' : `; the last time: ${refused.because}`;
+    return { kind: 'spent', because: `every attempt to act was refused${last}` };
+  }
+  const until = refusedUntil(state);
+  // Longer than it was ever granted means that the clock was set back since: that is no reason to wait.
+  if (until === null || until <= now || until - now > longestPauseMs) return null;
+  return { kind: 'wait', because: `it was refused just now, next try in ${spellUntil(until, now)}` };
+}
+
 /** Whether the step may be made now: attempts of its rung, its own limit, the one budget, the pause after the last. */
 export function permit(
   state: Open,
   { step, cause }: { readonly step: ActionStep; readonly cause: Cause },
   { now, policy }: { readonly now: Instant; readonly policy: Policy },
 ): Permit {
-  if (state.refusals >= refusalsAllowed) {
-    return {
-      kind: 'spent',
-      because: 'every attempt to act found the gateway in another state than it was seen in',
-    };
-  }
+  const resisted = afterRefusals(state, now);
+  if (resisted !== null) return resisted;
   const tried = triedAlready(state, { step, cause }, policy);
   if (tried !== null) return { kind: 'spent', because: tried };
   const limited = ownLimit(state, step, { now, policy });

@@ -51,6 +51,16 @@ export function untouchable(
   if (acted?.kind === 'go') {
     return decision(acted.state, [...opened.notices, ...acted.notices], acted.actions);
   }
+  // Nothing is left to the operator while our own repair stands there and can still be taken back.
+  if (acted?.kind === 'wait')
+    return decision(
+      {
+        ...opened.state,
+        phase: keepExhausted(opened.state, { kind: 'suspect' }),
+        because: `${lead.because}; ${acted.because}`,
+      },
+      opened.notices,
+    );
   const why = acted === null ? lead.because : `${lead.because}; ${acted.because}`;
   const given = exhaust(opened.state, { why, on: standing(evidence, policy) }, now);
   return decision(given.state, [...opened.notices, ...given.notices]);

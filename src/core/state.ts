@@ -226,6 +226,8 @@ export interface State {
   readonly asleepMs: Millis;
   /** Actions of the open incident that were refused: each is free, but they end somewhere. */
   readonly refusals: number;
+  /** The newest of them. */
+  readonly refused: { readonly at: Instant; readonly because: string } | null;
   readonly pause: Pause | null;
   /** Conditions already told, so that each is told once. */
   readonly told: readonly string[];
@@ -274,6 +276,7 @@ export const initialState: State = {
   leftDown: false,
   asleepMs: millis(0),
   refusals: 0,
+  refused: null,
   pause: null,
   told: [],
   bootTimes: [],

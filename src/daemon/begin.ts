@@ -1,9 +1,9 @@
-import { decide } from '../core/decide.ts';
+import { decide, type Event } from '../core/decide.ts';
 import { inDoubt } from '../core/decision.ts';
 import type { Notice } from '../core/notice.ts';
 import { defaultPolicy } from '../core/policy.ts';
 import { begunAnew } from '../core/restore-state.ts';
-import { initialState, type State } from '../core/state.ts';
+import { type Action, initialState, type State } from '../core/state.ts';
 import type { Log } from '../system/log.ts';
 import type { Journal, Replay } from './journal.ts';
 import type { SteadyClock } from './steady-time.ts';
@@ -13,20 +13,39 @@ type Tell = (state: State, notices: readonly Notice[]) => Promise<void>;
 /** Takes up where the journal ends: an action without an outcome is interrupted, a damaged journal means hands off. */
 export async function begin(
   replay: Replay,
-  { clock, journal, log, tell }: { clock: SteadyClock; journal: Journal; log: Log; tell: Tell },
+  {
+    clock,
+    journal,
+    log,
+    tell,
+    neverBegun,
+  }: {
+    readonly clock: SteadyClock;
+    readonly journal: Journal;
+    readonly log: Log;
+    readonly tell: Tell;
+    /** Whether the action has certainly changed nothing: then it costs nothing. */
+    readonly neverBegun: (action: Action) => Promise<boolean>;
+  },
 ): Promise<State> {
   for (const report of replay.reports) log.warn(`Reading the journal: ${report}`);
   let state = replay.state ?? initialState;
   if (state.phase.kind === 'repairing') {
-    const actionId = state.phase.action.id;
-    const next = decide(state, { kind: 'interrupted', actionId }, clock.now(), {
+    const { action } = state.phase;
+    const actionId = action.id;
+    const because = 'the watchdog ended before anything was changed';
+    const event: Event = (await neverBegun(action))
+      ? { kind: 'finished', actionId, outcome: { kind: 'refused', because } }
+      : { kind: 'interrupted', actionId };
+    const next = decide(state, event, clock.now(), {
       policy: defaultPolicy,
       mode: 'act',
       // An interrupted action decides nothing by its label.
       label: '',
     });
     state = next.state;
-    log.warn(`Action ${actionId} was interrupted by the end of the watchdog; it is counted as made`);
+    const what = event.kind === 'finished' ? `had changed nothing yet` : 'is counted as made';
+    log.warn(`Action ${actionId} was interrupted by the end of the watchdog; it ${what}`);
   }
   state = begunAnew(state, clock.now());
   // Said at every start until somebody resumes: the first saying may have been cut short.

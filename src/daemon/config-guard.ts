@@ -2,7 +2,7 @@ import type { Paths } from '../config/paths.ts';
 import type { Settings } from '../config/settings.ts';
 import { isInPlace } from '../core/in-place.ts';
 import type { Policy } from '../core/policy.ts';
-import type { State } from '../core/state.ts';
+import type { Action, State } from '../core/state.ts';
 import type { Clock } from '../core/time.ts';
 import { isConfigBlamed } from '../core/undo.ts';
 import { listerOf } from '../gateway/live-processes.ts';
@@ -13,7 +13,7 @@ import { createConfigRepairs } from '../repairs/rollback.ts';
 import type { Log } from '../system/log.ts';
 import type { Processes } from '../system/process.ts';
 import type { Run } from '../system/run.ts';
-import { listKept, sweepKept } from '../vault/kept.ts';
+import { listKept, readKept, sweepKept } from '../vault/kept.ts';
 import { plansIn, sweepPlans, writePlan } from '../vault/plans.ts';
 import { type ConfigKeeper, createConfigKeeper } from './config-keeper.ts';
 import type { GatewaySight } from './gateway-sight.ts';
@@ -48,9 +48,22 @@ export interface ConfigGuard {
   readonly repairs: Pick<Repairs, 'rollback' | 'undo'>;
   readonly keeper: ConfigKeeper;
   readonly trials: Trials;
-  /** Before the first look: finishes what an earlier life of ours left half done. */
+  /** Before the first look: takes up the trial that an earlier life of ours has left. */
   begin(state: State): Promise<void>;
 }
+
+/** Before anything is decided: completes or drops what an earlier life of ours left half done. */
+export async function finishChanges(quarantine: string, log: Log): Promise<void> {
+  for (const { because, kind } of await finishSwap({ quarantine })) {
+    log[kind === 'failed' ? 'error' : 'warn'](`A change of the config that was interrupted: ${because}`);
+  }
+}
+
+/** A rollback without a record of what it keeps has replaced nothing: the record comes first. */
+export const neverBegun =
+  (quarantine: string) =>
+  async ({ id, step }: Action): Promise<boolean> =>
+    step.kind === 'rollback' && (await readKept(quarantine, id)).kind === 'missing';
 
 export function createConfigGuard(parts: ConfigGuardParts): ConfigGuard {
   const { steady, clock, paths, settings, policy, processes, run, log, uid } = parts;
@@ -121,9 +134,6 @@ export function createConfigGuard(parts: ConfigGuardParts): ConfigGuard {
     }),
     trials,
     begin: async ({ incident, lastIncident }) => {
-      for (const { because, kind } of await finishSwap({ quarantine: paths.quarantine })) {
-        log[kind === 'failed' ? 'error' : 'warn'](`A change of the config that was interrupted: ${because}`);
-      }
       const attempts = [...(incident?.attempts ?? []), ...(lastIncident?.attempts ?? [])];
       const keep = attempts.filter(isInPlace).map(({ actionId }) => actionId);
       await sweepKept(paths.quarantine, { now: clock.now(), keep });

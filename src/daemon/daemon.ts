@@ -18,7 +18,7 @@ import { run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
 import { begin } from './begin.ts';
 import { commandsDirectory } from './commands.ts';
-import { type ConfigGuard, createConfigGuard } from './config-guard.ts';
+import { type ConfigGuard, createConfigGuard, finishChanges, neverBegun } from './config-guard.ts';
 import type { GatewaySight } from './gateway-sight.ts';
 import type { JobName } from './job-stamps.ts';
 import { startJobs } from './jobs.ts';
@@ -75,7 +75,14 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     const written = await writeAlertFile(paths.alertFile, now, notices);
     if (written?.kind === 'failed') log.warn(`The alert file cannot be written: ${written.because}`);
   };
-  const state = await begin(replay, { clock, journal, log, tell });
+  await finishChanges(paths.quarantine, log);
+  const state = await begin(replay, {
+    clock,
+    journal,
+    log,
+    tell,
+    neverBegun: neverBegun(paths.quarantine),
+  });
   const startedAt = parts.clock.now();
 
   const { settings } = parts.settings();

@@ -130,7 +130,8 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     });
     const deadline = new AbortController();
     const settled = new AbortController();
-    void clock.sleep(millis(action.deadlineAt - clock.now()), settled.signal).then(() => deadline.abort());
+    // It may have waited for a change that was made beside the ladder: its time counts from here.
+    void clock.sleep(parts.rules().policy.actionDeadlineMs, settled.signal).then(() => deadline.abort());
     // Its end is waited for even past the deadline: two actions must never run beside each other.
     const outcome = await parts.perform(action, deadline.signal).catch(
       (error: unknown): ActionOutcome => ({

@@ -1,4 +1,5 @@
 import type { Evidence } from '../../src/core/evidence.ts';
+import { refusedUntil } from '../../src/core/ladder.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { initialState, type State } from '../../src/core/state.ts';
 import { backoffUntil } from '../../src/core/strain.ts';
@@ -87,6 +88,7 @@ function nextDeadline(state: State, evidence: Evidence, policy: Policy, now: num
     end(at + policy.sustained.windowMs);
   }
   end(backoffUntil(state, policy));
+  end(refusedUntil(state));
   for (const at of state.reloads) end(at + policy.reloadWindowMs);
   for (const at of state.unparks) end(at + policy.reloadWindowMs);
   for (const at of state.reinstalls) end(at + policy.reinstalls.windowMs);

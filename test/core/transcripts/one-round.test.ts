@@ -47,13 +47,20 @@ test('an action that was refused cost nothing, but refusing for ever ends', () =
   const t = transcriptOfServing();
   const broken = on(world.relaunching, ground.sound, ground.missing, ground.archive());
   t.sees('00:10', 'the held connection breaks', world.connectionBroke());
-  for (const s of [12, 14, 16, 18, 20]) {
-    t.sees(`00:${s}`, 'no process; ws is missing', broken);
-    t.ends(`00:${s + 1}`, 'refused', 'an npm is running');
+  // Once more at once, then with growing pauses: an npm takes its time.
+  for (const [seen, refused] of [
+    ['00:12', '00:13'],
+    ['00:14', '00:15'],
+    ['00:20', '00:21'],
+    ['00:36', '00:37'],
+    ['01:22', '01:23'],
+  ] as const) {
+    t.sees(seen, 'no process; ws is missing', broken);
+    t.ends(refused, 'refused', 'an npm is running');
   }
   expect(t.paid).toBe(0);
   expect(t.state).toMatchObject({ reinstalls: [], round: null, strain: { count: 0 } });
-  t.keepsSeeing(['00:22', '10:00'], 'no process; ws is missing', broken);
+  t.keepsSeeing(['01:24', '10:00'], 'no process; ws is missing', broken);
   expect(t.read()).toMatchInlineSnapshot(`
     00:00  the gateway serves
         00:00  healthy: serving | the gateway answers and the held connection is accepted
@@ -73,28 +80,28 @@ test('an action that was refused cost nothing, but refusing for ever ends', () =
                  the package ws, which openclaw needs, is not there
     00:15  A2 refused
         00:15  suspect: dependency-missing | nothing was done: an npm is running
-    00:16  no process; ws is missing
-        00:16  repairing: dependency-missing
-        00:16  [action] repair the openclaw package with archive 2026.9.6 (A3): the openclaw package is incomplete:
-                 the package ws, which openclaw needs, is not there
-    00:17  A3 refused
-        00:17  suspect: dependency-missing | nothing was done: an npm is running
-    00:18  no process; ws is missing
-        00:18  repairing: dependency-missing
-        00:18  [action] repair the openclaw package with archive 2026.9.6 (A4): the openclaw package is incomplete:
-                 the package ws, which openclaw needs, is not there
-    00:19  A4 refused
-        00:19  suspect: dependency-missing | nothing was done: an npm is running
     00:20  no process; ws is missing
         00:20  repairing: dependency-missing
-        00:20  [action] repair the openclaw package with archive 2026.9.6 (A5): the openclaw package is incomplete:
+        00:20  [action] repair the openclaw package with archive 2026.9.6 (A3): the openclaw package is incomplete:
                  the package ws, which openclaw needs, is not there
-    00:21  A5 refused
+    00:21  A3 refused
         00:21  suspect: dependency-missing | nothing was done: an npm is running
-    00:22 to 10:00  no process; ws is missing
-        00:22  exhausted: dependency-missing
-        00:22  [exhausted] needs you: the openclaw package is incomplete: the package ws, which openclaw needs, is
-                 not there; every attempt to act found the gateway in another state than it was seen in
+    00:36  no process; ws is missing
+        00:36  repairing: dependency-missing
+        00:36  [action] repair the openclaw package with archive 2026.9.6 (A4): the openclaw package is incomplete:
+                 the package ws, which openclaw needs, is not there
+    00:37  A4 refused
+        00:37  suspect: dependency-missing | nothing was done: an npm is running
+    01:22  no process; ws is missing
+        01:22  repairing: dependency-missing
+        01:22  [action] repair the openclaw package with archive 2026.9.6 (A5): the openclaw package is incomplete:
+                 the package ws, which openclaw needs, is not there
+    01:23  A5 refused
+        01:23  suspect: dependency-missing | nothing was done: an npm is running
+    01:24 to 10:00  no process; ws is missing
+        01:24  exhausted: dependency-missing
+        01:24  [exhausted] needs you: the openclaw package is incomplete: the package ws, which openclaw needs, is
+                 not there; every attempt to act was refused; the last time: an npm is running
   `);
 });
 

@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
-import { initialState } from '../../../src/core/state.ts';
+import { permit, refusedUntil } from '../../../src/core/ladder.ts';
+import { defaultPolicy } from '../../../src/core/policy.ts';
+import { initialState, type Open } from '../../../src/core/state.ts';
+import type { Instant } from '../../../src/core/time.ts';
 import { isConfigBlamed } from '../../../src/core/undo.ts';
 import * as ground from '../ground.ts';
+import { moment } from '../story.ts';
 import { transcriptOfServing } from '../transcript.ts';
 import * as world from '../world.ts';
 import { down, refused, rolledBack, startsFail } from './rolled-back.ts';
@@ -213,6 +217,40 @@ test('an undo that was refused leaves the repair the start it has not had', () =
   expect(t.deeds).toEqual(['reinstall', 'undo']);
   t.ends('00:40', 'refused', 'an npm is running');
   expect(t.state.round).toBe('A1');
+});
+
+test('an undo that is refused waits, and nobody is woken, while a command is at work on the file', () => {
+  const t = rolledBack();
+  startsFail(t, on(down, ground.restored));
+  t.ends('00:59', 'refused', 'process 77 (openclaw doctor) may be changing the config');
+  t.sees('01:00', 'no process', on(down, ground.restored));
+  t.ends('01:01', 'refused', 'process 77 (openclaw doctor) may be changing the config');
+  t.keepsSeeing(['01:02', '01:05'], 'no process', on(down, ground.restored));
+  expect(t.deeds).toEqual(['rollback', 'start', 'undo', 'undo']);
+  expect(t.state.phase.kind).toBe('suspect');
+  t.sees('01:06', 'no process', on(down, ground.restored));
+  expect(t.deeds).toEqual(['rollback', 'start', 'undo', 'undo', 'undo']);
+  expect(t.read()).not.toContain('[exhausted]');
+});
+
+test('a clock that was set back does not make the pause after a refusal longer than it was meant', () => {
+  const { state } = rolledBack();
+  const at = moment('10:00');
+  const refused = { ...state, refusals: 4, refused: { at, because: 'npm' } };
+  expect(refusedUntil(refused)).toBe(at + 45_000);
+  const step = { kind: 'undo', of: 'A1', what: 'rollback' } as const;
+  const asked = (now: Instant) =>
+    permit(refused as Open, { step, cause: 'crash-loop' }, { now, policy: defaultPolicy }).kind;
+  expect(asked(moment('10:44'))).toBe('wait');
+  expect(asked(moment('10:45'))).toBe('go');
+  expect(asked(moment('09:00'))).toBe('go');
+  expect(refusedUntil(state)).toBeNull();
+  const spent = permit(
+    { ...refused, refusals: 5, refused: null } as Open,
+    { step, cause: 'crash-loop' },
+    { now: at, policy: defaultPolicy },
+  );
+  expect(spent).toEqual({ kind: 'spent', because: 'every attempt to act was refused' });
 });
 
 test('an undo speaks against a snapshot where starts failed of what may be the config’s doing', () => {
