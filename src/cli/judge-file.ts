@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
+import { parseJson5 } from '../config/json5.ts';
 import { UserError } from '../core/errors.ts';
 import type { Millis } from '../core/time.ts';
 import { checkConfigFile } from '../gateway/config-check.ts';
 import { readConfigFiles } from '../gateway/config-file.ts';
+import { readSource } from '../gateway/config-source.ts';
 import { validateConfig } from '../gateway/validate-config.ts';
-import { type ConfigTexts, mainName, readLive, staged } from '../probes/config-set.ts';
+import { type ConfigTexts, isTooDeep, mainName, readLive, staged, strayOf } from '../probes/config-set.ts';
 import { createJudge, type Issues, type JudgePlace } from '../probes/staged-judge.ts';
 import type { Run } from '../system/run.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -43,7 +44,7 @@ export function orInterrupted<T>(work: Promise<T>, { signal }: Pick<JudgeTools, 
 
 export async function judgeLive(place: JudgePlace, tools: JudgeTools): Promise<FileVerdict> {
   const { verdict, config } = checkConfigFile(place.configPath, place.env, null);
-  const structure = structureOf(verdict, place);
+  const structure = isTooDeep(config) ? deep(place.configPath) : structureOf(verdict, place);
   if (!structure.sound) return { structure, validator: { kind: 'not-asked' } };
   const { node, packageRoot } = place;
   if (node === null || packageRoot === null)
@@ -58,7 +59,19 @@ export async function judgeCandidate(
   place: JudgePlace,
   tools: JudgeTools,
 ): Promise<FileVerdict> {
+  const own = parseJson5(candidate.bytes.toString('utf8'));
+  if (own.kind === 'ok' && isTooDeep(own.value))
+    return { structure: deep(candidate.shownAs), validator: { kind: 'not-asked' } };
   const texts = await withIncludes(candidate.bytes, place);
+  const stray = strayOf(place.configPath, texts);
+  if (stray !== null)
+    return {
+      structure: { sound: true, because: null },
+      validator: {
+        kind: 'unknown',
+        because: `${stray} is included by another way than through the folder of ${place.configPath}, which no copy can show`,
+      },
+    };
   const named = (text: string): string => text.replaceAll(place.configPath, candidate.shownAs);
   const structure = await staged(place.configPath, texts, async (path) => {
     const { verdict } = checkConfigFile(path, place.env, null);
@@ -83,6 +96,11 @@ export async function judgeCandidate(
   }
 }
 
+const deep = (path: string): FileVerdict['structure'] => ({
+  sound: false,
+  because: `${path} is nested too deeply`,
+});
+
 function structureOf(
   verdict: ReturnType<typeof checkConfigFile>['verdict'],
   { allowUnconfigured }: JudgePlace,
@@ -96,7 +114,8 @@ function structureOf(
 /** The candidate with the live files it includes: those of the live config, and others that lie there already. */
 async function withIncludes(bytes: Buffer, place: JudgePlace): Promise<ConfigTexts> {
   const directory = dirname(place.configPath);
-  let texts: ConfigTexts = new Map([...readLive(place, null).texts, [mainName, bytes]]);
+  const live = [...readLive(place, null).texts].filter(([name]) => !name.split('/').includes('..'));
+  let texts: ConfigTexts = new Map([...live, [mainName, bytes]]);
   for (let round = 0; round < maxRounds; round += 1) {
     const found = await staged(place.configPath, texts, async (path) =>
       readConfigFiles(path, place.env)
@@ -111,12 +130,9 @@ async function withIncludes(bytes: Buffer, place: JudgePlace): Promise<ConfigTex
 
 function liveInclude(name: string, directory: string): readonly (readonly [string, Buffer])[] {
   if (name.startsWith('..')) return [];
-  try {
-    return [[`includes/${name}`, readFileSync(`${directory}/${name}`)]];
-  } catch {
-    // It is not there either: the verdict names it.
-    return [];
-  }
+  const source = readSource(`${directory}/${name}`);
+  // What is not there either, or is no plain file, is named by the verdict.
+  return source.kind === 'read' ? [[`includes/${name}`, source.bytes]] : [];
 }
 
 /** Lines about it for a person; no value of the config is in them. */

@@ -26,7 +26,7 @@ async function undoHere(
   try {
     return await withOwnHands({ role: 'undo', ground }, context, async (deps) => {
       await finishSwap(deps);
-      const outcome = await undoSwap(id, deps, context.signal);
+      const outcome = await undoSwap(id, deps, { why: 'asked', signal: context.signal });
       if (outcome.kind !== 'done') return { ok: false, text: outcome.because };
       const { folder } = outcome.kept;
       const text = `the change ${id} was taken back; what it had put in place is kept in ${folder}`;

@@ -2,7 +2,7 @@ import type { Evidence } from './evidence.ts';
 import { readiness } from './health.ts';
 import type { Policy } from './policy.ts';
 import type { Generation, State } from './state.ts';
-import { type Instant, type Millis, millis, plus, since } from './time.ts';
+import { type Instant, type Millis, millis, minutes, plus, seconds, since } from './time.ts';
 import { spell } from './words.ts';
 
 /** How a trial ended. */
@@ -43,7 +43,25 @@ export interface Trial {
   /** The gateway's process as it was applied, and how many starts in a row had failed by then. */
   readonly pidBefore: number | null;
   readonly bootsBefore: number;
+  /** Settled, and not done yet: from then on nothing but the taking back ends it. */
+  readonly undoing: Undoing | null;
   readonly end: TrialEnd | null;
+}
+
+/**
+ * What a change is taken back for: the gateway did not come up with it; a person asked for what was there before; or
+ * a person had said that it is to go unless it is confirmed.
+ */
+export type UndoPurpose = 'unhelpful' | 'asked' | 'unconfirmed';
+
+/** A change that is to be taken back, and could not be so far: somebody writes the config, or the disk is full. */
+export interface Undoing {
+  readonly because: string;
+  readonly why?: UndoPurpose;
+  readonly tries: number;
+  readonly triedAt: Instant;
+  /** What stood in the way, as far as the operator was told: each once. */
+  readonly told: readonly string[];
 }
 
 /** What the looks since the change have shown. */
@@ -86,6 +104,10 @@ const badConfigExit = 78;
 /** The first start after a change may fail for other reasons; a second one is a proof. */
 const startsGranted = 2;
 
+/** Before taking it back is tried again: twice as long each time. */
+const firstUndoPauseMs = seconds(10);
+const longestUndoPauseMs = minutes(5);
+
 /** Takes in one look. */
 export function noteTrialLook(trial: Trial, before: TrialWatch, look: TrialLook): TrialWatch {
   const { state, evidence, now, policy } = look;
@@ -118,7 +140,11 @@ function isProven(trial: Trial, ready: TrialWatch['ready'], { state, now, policy
 const isNewEnough = (trial: Trial, generation: Generation | null): boolean =>
   trial.restart === 'none' || generation?.pid !== trial.pidBefore;
 
-/** What is to become of the change, after a look that `noteTrialLook` has taken in. What is unknown never reverts. */
+/**
+ * What is to become of the change, after a look that `noteTrialLook` has taken in. What is unknown never reverts. A
+ * pause and the mode `observe` hold repairs, which are the watchdog's idea; that an unproven change is taken back was
+ * the operator's own order, so it happens in them all the same.
+ */
 export function judgeTrial(trial: Trial, watch: TrialWatch, look: TrialLook): TrialVerdict {
   if (trial.left === null) return wait('it is being put in place');
   const { live, now } = look;
@@ -126,13 +152,24 @@ export function judgeTrial(trial: Trial, watch: TrialWatch, look: TrialLook): Tr
     if (live.hash === trial.replaced) return { kind: 'gone' };
     return { kind: 'superseded', because: 'the config was changed again since' };
   }
-  const { confirmBy, confirmed, appliedAt } = trial;
+  const { confirmBy, confirmed, appliedAt, undoing } = trial;
+  if (undoing !== null) {
+    return isUndoDue(undoing, now)
+      ? revert(undoing.because)
+      : wait(`it is to be taken back: ${undoing.because}`);
+  }
   const confirmation = confirmBy === null || confirmed;
   if (!confirmation && now >= confirmBy)
     return revert(`nobody confirmed it within ${spell(confirmBy - appliedAt)}`);
   const failure = failureOf(trial, look);
   if (failure !== null) return revert(failure);
   return confirmation ? proofOf(trial, watch, look) : unconfirmed(trial, watch, look);
+}
+
+/** A clock that was set back tells no length: it is tried at once. */
+export function isUndoDue({ tries, triedAt }: Pick<Undoing, 'tries' | 'triedAt'>, now: Instant): boolean {
+  const pause = Math.min(firstUndoPauseMs * 2 ** (tries - 1), longestUndoPauseMs);
+  return now < triedAt || since(triedAt, now) >= pause;
 }
 
 /** Why the gateway will not come up with it; null while that is not proven. */
@@ -232,9 +269,11 @@ const revert = (because: string): TrialVerdict => ({ kind: 'revert', because });
  * has its time from the beginning, for nobody knows how much of the time between was sleep.
  */
 export function resumeTrial(trial: Trial, now: Instant, policy: Policy): Trial {
-  const { confirmBy, appliedAt } = trial;
+  const { confirmBy, appliedAt, undoing } = trial;
   return {
     ...trial,
+    // What stood in the way of a life that is over may be gone with it.
+    undoing: undoing === null ? null : { ...undoing, tries: 0 },
     appliedAt: earlier(appliedAt, now),
     confirmBy: confirmBy === null ? null : earlier(confirmBy, plus(now, since(appliedAt, confirmBy))),
     watchUntil: plus(now, policy.trialMaxMs),

@@ -32,7 +32,7 @@ export function writeTrial(stateDir: string, trial: Trial): Promise<FileOutcome>
 function parseTrial(text: string): Trial | null {
   const value = parseRecord(text);
   if (value === null || value['version'] !== 1 || typeof value['id'] !== 'string') return null;
-  const { id, kind, appliedAt, watchUntil, confirmBy, restart, end } = value;
+  const { id, kind, appliedAt, watchUntil, confirmBy, restart, undoing, end } = value;
   const whole =
     trialName.test(id) &&
     (kind === 'apply' || kind === 'fix') &&
@@ -46,6 +46,7 @@ function parseTrial(text: string): Trial | null {
     typeof value['by'] === 'string' &&
     (value['pidBefore'] === null || Number.isInteger(value['pidBefore'])) &&
     Number.isInteger(value['bootsBefore']) &&
+    (undoing === null || isUndoing(undoing)) &&
     (end === null || isEnd(end));
   return whole ? (value as unknown as Trial) : null;
 }
@@ -59,6 +60,19 @@ const isEnd = (end: unknown): boolean =>
   isMoment(end['at']) &&
   typeof end['because'] === 'string' &&
   typeof end['told'] === 'boolean';
+
+const isUndoing = (undoing: unknown): boolean =>
+  isRecord(undoing) &&
+  typeof undoing['because'] === 'string' &&
+  isPurpose(undoing['why']) &&
+  isCount(undoing['tries']) &&
+  isMoment(undoing['triedAt']) &&
+  isTexts(undoing['told']);
+
+const isPurpose = (why: unknown): boolean =>
+  why === undefined || why === 'unhelpful' || why === 'asked' || why === 'unconfirmed';
+
+const isCount = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0;
 
 const trialName = /^T(\d{1,9})$/;
 

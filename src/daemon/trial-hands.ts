@@ -2,11 +2,13 @@ import type { ActionOutcome } from '../core/state.ts';
 import { type Millis, plus } from '../core/time.ts';
 import { checkConfigFile } from '../gateway/config-check.ts';
 import { type SwapDeps, swapConfig, undoSwap } from '../repairs/config-swap.ts';
+import { isThere } from '../repairs/keep-file.ts';
 import { type Hands, perform } from '../repairs/perform.ts';
 import type { Run } from '../system/run.ts';
-import { readKept } from '../vault/kept.ts';
+import { type KeptFile, readKept } from '../vault/kept.ts';
 import { readPlan } from '../vault/plans.ts';
 import type { TrialHands } from './trial-parts.ts';
+import type { KeptState } from './trial-standing.ts';
 
 export interface TrialHandParts {
   readonly swap: () => SwapDeps;
@@ -47,20 +49,41 @@ export function createTrialHands(parts: TrialHandParts): TrialHands {
       const outcome = await swapConfig({ id, incident: null, planId, replaces, signal: never }, parts.swap());
       return outcome.kind === 'done' ? { kind: 'done', left: outcome.kept.record.left } : outcome;
     },
-    undo: async (id) => {
-      const outcome = await undoSwap(id, parts.swap());
+    undo: async (id, why) => {
+      const outcome = await undoSwap(id, parts.swap(), { why });
       if (outcome.kind !== 'done') return outcome;
       return {
         kind: 'done',
         because: `the change ${id} was taken back; what it had put in place is kept in ${outcome.kept.folder}`,
       };
     },
-    kept: async (id) => {
-      const read = await readKept(parts.swap().quarantine, id);
-      return read.kind === 'read' ? read.record : null;
-    },
+    kept: (id) => keptState(parts.swap().quarantine, id),
     restart: (pid) => restart(pid, parts),
   };
+}
+
+async function keptState(quarantine: string, id: string): Promise<KeptState> {
+  try {
+    const read = await readKept(quarantine, id);
+    if (read.kind !== 'read') {
+      return { kind: read.kind === 'missing' ? 'missing' : 'unreadable', because: read.because };
+    }
+    const { state, left, files } = read.record;
+    const undo = await readKept(quarantine, `${id}.undo`);
+    const half = state === 'made' && undo.kind === 'read' && undo.record.state === 'begun';
+    return { kind: 'read', state: half ? 'begun' : state, left, lost: await lossOf(id, files) };
+  } catch (error) {
+    return { kind: 'unreadable', because: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Why nothing of it can ever be put back; null where that is not certain. */
+async function lossOf(id: string, files: readonly KeptFile[]): Promise<string | null> {
+  if (files.every(({ kept }) => kept === null)) return `there was no file before the change ${id}`;
+  for (const { kept } of files) {
+    if (kept !== null && !(await isThere(kept))) return `${kept} is gone`;
+  }
+  return null;
 }
 
 async function localSnapshot(tmutil: string, run: Run): Promise<string> {

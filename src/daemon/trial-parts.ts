@@ -2,10 +2,11 @@ import type { Evidence } from '../core/evidence.ts';
 import type { Policy } from '../core/policy.ts';
 import type { ActionOutcome, State } from '../core/state.ts';
 import type { Clock } from '../core/time.ts';
-import type { LiveHash, Trial } from '../core/trial.ts';
+import type { LiveHash, Trial, UndoPurpose } from '../core/trial.ts';
 import type { Log } from '../system/log.ts';
 import type { Answer, Request } from './commands.ts';
 import type { Loop } from './loop.ts';
+import type { KeptState } from './trial-standing.ts';
 
 export type ChangeRequest = Extract<Request, { readonly kind: 'apply' | 'fix-config' }>;
 
@@ -28,11 +29,10 @@ export interface TrialHands {
     /** Nothing was replaced. */
     | { readonly kind: 'failed' | 'refused'; readonly because: string }
   >;
-  undo(id: string): Promise<ActionOutcome>;
-  /** What the kept record of a change says; null where there is none. */
-  kept(
-    id: string,
-  ): Promise<{ readonly state: 'begun' | 'made' | 'undone'; readonly left: string | null } | null>;
+  /** For what it is taken back is kept: what a person wanted back is not rolled back again. */
+  undo(id: string, why: UndoPurpose): Promise<ActionOutcome>;
+  /** What the kept record of a change says. Never throws. */
+  kept(id: string): Promise<KeptState>;
   /** Ends exactly this gateway (or, with null, none) and has the service manager start one. */
   restart(pid: number | null): Promise<ActionOutcome>;
 }

@@ -48,9 +48,18 @@ export function endText(trial: Trial, end: TrialEnd): string {
   }
 }
 
-export const endNotice = (trial: Trial, end: TrialEnd): Notice => ({
-  kind: 'told',
-  at: end.at,
-  incident: null,
-  text: endText(trial, end),
-});
+/** What the operator is told while a change cannot be taken back. */
+export const undoingText = (trial: Trial, because: string, reason: string): string =>
+  `${nameOf(trial)} is to be taken back (${because}), and could not be so far: ${reason}; it is tried again by itself until it is done, and at once with "immune undo ${trial.id}"`;
+
+/** What the operator is told of a change that an earlier life of the watchdog left in doubt. */
+export const doubtText = (trial: Trial, doubt: string): string =>
+  `${nameOf(trial)} is still under watch: ${doubt}; "immune undo ${trial.id}" takes it back`;
+
+export const notice = (text: string, at: Instant): Notice => ({ kind: 'told', at, incident: null, text });
+
+/** Whoever was told of so many different ones knows that it does not work. */
+export const maxReasonsTold = 16;
+
+/** The same reason with another process id is no news. */
+export const reasonKey = (reason: string): string => reason.replaceAll(/\d+/g, '#');

@@ -7,17 +7,17 @@ import {
   noteTrialLook,
   resumeTrial,
   type Trial,
-  type TrialEnd,
   type TrialVerdict,
   type TrialWatch,
   unwatched,
 } from '../core/trial.ts';
 import type { Answer } from './commands.ts';
-import { nextTrialId, readTrial, writeTrial } from './trial-file.ts';
+import { createTrialBook, type OpenTrial } from './trial-book.ts';
+import { nextTrialId, writeTrial } from './trial-file.ts';
 import type { ChangeRequest, TrialParts, Trials } from './trial-parts.ts';
-import { changedKeys, endNotice, endText, placedText } from './trial-words.ts';
-
-type OpenTrial = Trial & { readonly end: null };
+import { createTakeUp } from './trial-take-up.ts';
+import { createTrialUndo } from './trial-undo.ts';
+import { changedKeys, placedText } from './trial-words.ts';
 
 /** A restart that launchd refuses twice is not going to prove anything. */
 const restartTries = 2;
@@ -27,7 +27,10 @@ const closeWithinMs = seconds(5);
 /** Changes of the config that stay only if they prove themselves. One at a time; every deadline is data on the disk. */
 export function createTrials(parts: TrialParts): Trials {
   const { stateDir, clock, log, loop, hands } = parts;
-  let last: Trial | null = null;
+  const book = createTrialBook(parts);
+  const { open, keep, finish } = book;
+  const { takeBack, leave, isWaiting } = createTrialUndo(parts, book);
+  const takeUp = createTakeUp(parts, book);
   let watch: TrialWatch = unwatched;
   let restarts = 0;
   /** What is at work, one after the other: looks go on, and judge nothing meanwhile. */
@@ -43,41 +46,6 @@ export function createTrials(parts: TrialParts): Trials {
     // The turn only orders; a failure belongs to whoever asked.
     turn = mine.catch(() => undefined);
     return mine;
-  };
-
-  const open = (): OpenTrial | null => (last !== null && isOpen(last) ? last : null);
-
-  /** In memory first: what the disk does not take is still watched for as long as we live. */
-  const keep = async (trial: Trial): Promise<void> => {
-    last = trial;
-    const written = await writeTrial(stateDir, trial);
-    if (written.kind === 'failed') log.error(`The trial cannot be written down: ${written.because}`);
-  };
-
-  const finish = async (trial: Trial, kind: TrialEnd['kind'], because: string): Promise<TrialEnd> => {
-    const end: TrialEnd = { kind, at: clock.now(), because, told: false };
-    await keep({ ...trial, end });
-    await tellEnd({ ...trial, end }, end);
-    loop.nudge();
-    return end;
-  };
-
-  const tellEnd = async (trial: Trial, end: TrialEnd): Promise<void> => {
-    log.info(endText(trial, end));
-    const noted = await loop.note(endText(trial, end), [endNotice(trial, end)]);
-    // Said once more at the next start where the journal could not take it.
-    if (noted) await keep({ ...trial, end: { ...end, told: true } });
-  };
-
-  const takeBack = async (trial: Trial, because: string): Promise<TrialEnd> => {
-    const outcome = await loop.exclusive(() => hands.undo(trial.id));
-    if (outcome.kind === 'done') return finish(trial, 'reverted', because);
-    const how = outcome.kind === 'refused' ? 'it was not taken back' : 'it could not be taken back';
-    return finish(
-      trial,
-      'failed',
-      `${because}; ${how}: ${outcome.because}; try it with "immune undo ${trial.id}"`,
-    );
   };
 
   const restart = async (trial: OpenTrial): Promise<void> => {
@@ -101,8 +69,12 @@ export function createTrials(parts: TrialParts): Trials {
 
   const onLook = (state: State, evidence: Evidence): void => {
     const trial = open();
-    if (trial === null || atWork > 0) return;
-    if (trial.restart === 'wanted' && trial.left !== null) {
+    if (atWork > 0) return;
+    if (trial === null || trial.left === null) {
+      if (takeUp.isDue()) inBackground(takeUp.now);
+      return;
+    }
+    if (trial.restart === 'wanted' && trial.undoing === null) {
       // A watchdog that died over the restart does not do it again where it took.
       const made = state.generation !== null && state.generation.pid !== trial.pidBefore;
       inBackground(() => (made ? keep({ ...trial, restart: 'asked' }) : restart(trial)));
@@ -127,37 +99,13 @@ export function createTrials(parts: TrialParts): Trials {
       case 'keep':
         return () => finish(trial, 'holds', verdict.because);
       case 'superseded':
-        return () => finish(trial, 'superseded', verdict.because);
+        return isWaiting(trial) ? null : () => leave(trial, verdict.because);
       case 'gone':
-        return () => finish(trial, 'reverted', 'somebody put it back');
+        return () => finish(trial, 'reverted', trial.undoing?.because ?? 'somebody put it back');
       case 'revert':
         return () => takeBack(trial, verdict.because);
       default:
         return verdict satisfies never;
-    }
-  };
-
-  const begin = async (): Promise<void> => {
-    const read = await readTrial(stateDir);
-    if (read.kind === 'unreadable') log.error(`The trial under watch cannot be read: ${read.because}`);
-    if (read.kind !== 'read') return;
-    last = read.trial;
-    const { end, id } = last;
-    if (end !== null) {
-      if (!end.told) await tellEnd(last, end);
-      return;
-    }
-    const kept = await hands.kept(id);
-    if (kept === null || kept.state === 'begun') {
-      await finish(last, 'failed', 'the watchdog ended before it was in place, and nothing was changed');
-    } else if (kept.state === 'undone') {
-      await finish(last, 'reverted', 'the watchdog ended while it was taken back, which is done');
-    } else if (last.left === null && kept.left === null) {
-      const because = 'the watchdog ended as it was put in place, and what is there now cannot be read';
-      await finish(last, 'failed', `${because}; nothing was taken back, "immune undo ${id}" tries it`);
-    } else {
-      await keep({ ...resumeTrial(last, clock.now(), parts.policy()), left: last.left ?? kept.left });
-      log.info(`The change ${id} of the config is watched on`);
     }
   };
 
@@ -204,7 +152,7 @@ export function createTrials(parts: TrialParts): Trials {
     const confirmWithinMs = request.kind === 'apply' ? request.confirmWithinMs : null;
     const trial: Trial = {
       version: 1,
-      id: await nextTrialId(parts.quarantine, last),
+      id: await nextTrialId(parts.quarantine, book.last()),
       kind: request.kind === 'apply' ? 'apply' : 'fix',
       appliedAt: now,
       watchUntil: plus(now, parts.policy().trialMaxMs),
@@ -218,6 +166,7 @@ export function createTrials(parts: TrialParts): Trials {
       by: request.by,
       pidBefore: generation?.pid ?? null,
       bootsBefore: state.bootsSinceReady,
+      undoing: null,
       end: null,
     };
     const written = await writeTrial(stateDir, trial);
@@ -225,7 +174,7 @@ export function createTrials(parts: TrialParts): Trials {
       log.error(`The trial cannot be written down, so nothing is changed: ${written.because}`);
       return null;
     }
-    last = trial;
+    book.take(trial);
     return trial;
   };
 
@@ -233,6 +182,11 @@ export function createTrials(parts: TrialParts): Trials {
     const trial = open();
     const state = loop.state();
     if (inDoubt(state)) return refuse(`the watchdog decides nothing: ${state.because}`);
+    // A new change over one that cut its owner off would make that one permanent.
+    if (trial !== null && trial.undoing !== null)
+      return refuse(
+        `the change ${trial.id} of the config is being taken back, which was not possible so far; a change of the file by hand ends that`,
+      );
     if (trial !== null)
       return refuse(
         `the change ${trial.id} of the config is still under watch; "immune undo ${trial.id}" takes it back`,
@@ -248,18 +202,19 @@ export function createTrials(parts: TrialParts): Trials {
     if (trial.confirmBy === null)
       return { ok: true, text: `the change ${trial.id} needs no confirmation; it proves itself` };
     if (trial.confirmed) return { ok: true, text: `the change ${trial.id} is confirmed already` };
-    if (clock.now() >= trial.confirmBy) return refuse(`too late: the change ${trial.id} is being taken back`);
+    if (trial.undoing !== null || clock.now() >= trial.confirmBy)
+      return refuse(`too late: the change ${trial.id} is being taken back`);
     const confirmed: Trial = { ...trial, confirmed: true };
     const written = await writeTrial(stateDir, confirmed);
     if (written.kind === 'failed') return refuse(notDurable);
-    last = confirmed;
+    book.take(confirmed);
     await loop.note(`Change ${trial.id} of the config was confirmed by ${by}`, []);
     const when = 'it stays once the gateway has been ready with it for long enough';
     return { ok: true, text: `the change ${trial.id} is confirmed; ${when}`, trial: trial.id };
   };
 
   return {
-    begin,
+    begin: takeUp.now,
     onLook,
     current: open,
     close: async () => {
@@ -273,19 +228,18 @@ export function createTrials(parts: TrialParts): Trials {
       alone(async () => {
         const trial = open();
         if (trial?.id === id) {
-          const end = await takeBack(trial, `${by} asked for it`);
+          const end = await takeBack(trial, `${by} asked for it`, 'asked');
+          if (typeof end === 'string') return refuse(`${end}; it is tried again by itself until it is done`);
           if (end.kind !== 'reverted') return refuse(end.because);
           return { ok: true, text: `the change ${id} was taken back: the config from before is in place` };
         }
-        const outcome = await loop.exclusive(() => hands.undo(id));
+        const outcome = await loop.exclusive(() => hands.undo(id, 'asked'));
         if (outcome.kind !== 'done') return refuse(outcome.because);
         await loop.note(`${by} took back the change ${id} of the config: ${outcome.because}`, []);
         return { ok: true, text: outcome.because };
       }),
   };
 }
-
-const isOpen = (trial: Trial): trial is OpenTrial => trial.end === null;
 
 const notDurable = 'nothing was changed, because it cannot be written down; "immune logs" says why';
 const refuse = (text: string): Answer => ({ ok: false, text });

@@ -53,7 +53,8 @@ export function checkConfigFile(
     return judged(readConfigFiles(configPath, env), known);
   } catch (error) {
     // Nested so deep that reading it overflows the stack: no statement about what OpenClaw would do.
-    const why = error instanceof Error ? error.name : 'an unknown error';
+    const name = error instanceof Error ? error.name : 'an unknown error';
+    const why = error instanceof RangeError ? 'it is nested too deeply' : name;
     const verdict = { kind: 'unknown', because: `${configPath} could not be judged: ${why}` } as const;
     return { verdict, stamps, fingerprint: '', bytes: 0, config: null };
   }

@@ -3,17 +3,25 @@ import { type KeyPath, keyText } from '../core/config-change.ts';
 import { type SecurityCarry, securityToCarry } from '../core/security-carry.ts';
 import { isRecord } from '../gateway/config-file.ts';
 import { type ConfigTexts, mainName, mergedOf, mountsOf, parsedOf, valueAt } from './config-set.ts';
+import { doubtWords } from './plan-words.ts';
 import type { JudgePlace } from './staged-judge.ts';
 
 export type Carried =
   | { readonly kind: 'carried'; readonly texts: ConfigTexts; readonly keys: readonly string[] }
-  | { readonly kind: 'failed'; readonly because: string };
+  /** `isDoubt`: nobody can tell what was meant by the newer content, whatever is restored. */
+  | { readonly kind: 'failed'; readonly because: string; readonly isDoubt?: true };
+
+/** A content that can be read; not whole where an included file of it is lost for good. */
+export interface NewestTexts {
+  readonly texts: ConfigTexts;
+  readonly isWhole: boolean;
+}
 
 export interface ToCarry {
   readonly place: Pick<JudgePlace, 'configPath' | 'env'>;
   readonly restored: ConfigTexts;
   /** The newest contents that can be read, newest first: where one says nothing of a setting, the next one speaks. */
-  readonly newest: readonly ConfigTexts[];
+  readonly newest: readonly NewestTexts[];
   /** Only settings at or below these keys; without it all of them. */
   readonly within?: readonly KeyPath[];
 }
@@ -21,7 +29,9 @@ export interface ToCarry {
 /** Security never rolls back: puts the newest security settings into the content that is to be restored. */
 export async function carrySecurity(request: ToCarry): Promise<Carried> {
   const { place, newest, within } = request;
-  const merged = await Promise.all(newest.map((texts) => mergedOf(place, texts)));
+  const merged = await Promise.all(
+    newest.map(async ({ texts, isWhole }) => ({ content: await mergedOf(place, texts), isWhole })),
+  );
   const isMeant = ({ path }: SecurityCarry): boolean => within?.some((key) => isWithin(path, key)) ?? true;
   const differing = async (texts: ConfigTexts): Promise<readonly SecurityCarry[] | null> => {
     const own = await mergedOf(place, texts);
@@ -29,9 +39,13 @@ export async function carrySecurity(request: ToCarry): Promise<Carried> {
   };
   const carries = await differing(request.restored);
   if (carries === null) return { kind: 'failed', because: 'it cannot be read as a whole' };
+  for (const { path, mistyped } of carries) {
+    if (mistyped === null) continue;
+    return { kind: 'failed', because: `the newer ${doubtWords(mistyped, path)}`, isDoubt: true };
+  }
   let texts = request.restored;
   for (const carry of carries) {
-    const from = newest[carry.from];
+    const from = newest[carry.from]?.texts;
     const next = from === undefined ? null : carryOne({ configPath: place.configPath, texts, from, carry });
     if (next === null)
       return {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { dirname, join, relative, resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { parseJson5 } from '../config/json5.ts';
 import { restoreKeys } from '../config/json5-edit.ts';
 import type { Mount } from '../core/blame.ts';
@@ -19,6 +20,8 @@ const includeFolder = 'includes/';
 /** OpenClaw's own limit of nesting. */
 const maxIncludeLevels = 10;
 const maxMounts = 256;
+/** Far deeper than any config of OpenClaw's. */
+const maxDepth = 256;
 
 /** Where such a file lives around this config. */
 export const livePathOf = (configPath: string, name: string): string =>
@@ -45,6 +48,8 @@ export interface LiveConfig {
   readonly lost: readonly string[];
   /** Its main file parses, so that single keys of it can be put right. */
   readonly parses: boolean;
+  /** Nested so deep that nothing more of it was read. */
+  readonly isTooDeep: boolean;
 }
 
 /** Reads the live config. `known`: of a size that it had when it was sound. */
@@ -52,8 +57,15 @@ export function readLive(
   { configPath, env }: { readonly configPath: string; readonly env: Environment },
   known: KnownConfig | null,
 ): LiveConfig {
-  const { verdict } = checkConfigFile(configPath, env, known);
-  const { config, sources, lost } = readConfigFiles(configPath, env);
+  const { verdict, config: judged } = checkConfigFile(configPath, env, known);
+  const hash = verdict.kind === 'unknown' ? null : verdict.hash;
+  const reading = isTooDeep(judged) ? null : readShallow(configPath, env);
+  if (reading === null) {
+    const because = `${configPath} is nested too deeply`;
+    const verdict = { kind: 'unknown', because } as const;
+    return { texts: new Map(), hash, verdict, lost: [], parses: false, isTooDeep: true };
+  }
+  const { config, sources, lost } = reading;
   const nameOf = (path: string): string => nameIn(configPath, path);
   return {
     texts: new Map(
@@ -61,11 +73,34 @@ export function readLive(
         source.kind === 'read' ? [[nameOf(source.path), source.bytes] as const] : [],
       ),
     ),
-    hash: verdict.kind === 'unknown' ? null : verdict.hash,
+    hash,
     verdict,
     lost: lost.filter(isLost).map(({ path }) => nameOf(path)),
     parses: config.kind === 'ok',
+    isTooDeep: false,
   };
+}
+
+function readShallow(configPath: string, env: Environment): ReturnType<typeof readConfigFiles> | null {
+  try {
+    return readConfigFiles(configPath, env);
+  } catch (error) {
+    // Nested so deep that reading it overflows the stack.
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+/** Whether comparing and editing it could overflow the stack. */
+export function isTooDeep(config: unknown): boolean {
+  const left: { readonly value: unknown; readonly depth: number }[] = [{ value: config, depth: 0 }];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const { value, depth } = next;
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth >= maxDepth) return true;
+    for (const entry of Object.values(value)) left.push({ value: entry, depth: depth + 1 });
+  }
+  return false;
 }
 
 const isLost = ({ loss }: LostInclude): boolean => loss !== 'limit';
@@ -110,6 +145,46 @@ export function mergedOf(
     const { config, lost } = readConfigFiles(path, place.env);
     return config.kind === 'ok' && !lost.some(isLost) ? config.config : null;
   });
+}
+
+/** Names of the included files that are not there or do not parse; null when the main file does not. */
+export function lostIn(
+  place: { readonly configPath: string; readonly env: Environment },
+  texts: ConfigTexts,
+): Promise<readonly string[] | null> {
+  return staged(place.configPath, texts, async (path) => {
+    const { config, lost } = readConfigFiles(path, place.env);
+    return config.kind === 'ok' ? lost.filter(isLost).map((one) => nameIn(path, one.path)) : null;
+  });
+}
+
+/**
+ * An included file beside the real config of a link, by a way that does not lead through the link's own folder:
+ * OpenClaw reads it, and no copy of the config elsewhere can show it the same. Null where there is none.
+ */
+export function strayOf(configPath: string, texts: ConfigTexts): string | null {
+  const root = realFolderOf(configPath);
+  for (const name of texts.keys()) {
+    for (const { include } of includesIn(parsedOf(texts, name), [])) {
+      const path = resolve(dirname(livePathOf(configPath, name)), include);
+      if (!isInside(dirname(configPath), path) && isInside(root, path)) return path;
+    }
+  }
+  return null;
+}
+
+const isInside = (folder: string, path: string): boolean => {
+  const way = relative(folder, path);
+  return way.split('/')[0] !== '..' && !isAbsolute(way);
+};
+
+function realFolderOf(configPath: string): string {
+  try {
+    return dirname(realpathSync(configPath));
+  } catch {
+    // A missing file or a broken link has no other folder.
+    return dirname(configPath);
+  }
 }
 
 /** A file's own value; undefined where it does not parse or is not there. */

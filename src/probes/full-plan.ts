@@ -1,6 +1,6 @@
 import type { PlanDraft } from '../vault/plans.ts';
 import type { SnapshotEntry } from '../vault/snapshot.ts';
-import { carrySecurity } from './carry-security.ts';
+import { carrySecurity, type NewestTexts } from './carry-security.ts';
 import type { ConfigTexts, LiveConfig } from './config-set.ts';
 import { draftOf, droppedBy, type SnapshotOnHand } from './plan-draft.ts';
 import { snapshotName, toldKeys } from './plan-words.ts';
@@ -14,7 +14,7 @@ export interface FullAsk {
   /** Verified, newest first. */
   readonly candidates: readonly SnapshotOnHand[];
   /** See `carrySecurity`. */
-  readonly newest: readonly ConfigTexts[];
+  readonly newest: readonly NewestTexts[];
   /** Plans that did not help with this very config. */
   readonly undone: ReadonlySet<string | null>;
   /** The newest content that can be read: what the rollback would take away is told against it. */

@@ -1,11 +1,22 @@
 import { beginBisect, nextTrial, noteTrial } from '../core/bisect.ts';
-import type { Mount } from '../core/blame.ts';
-import type { KeyChange, KeyPath } from '../core/config-change.ts';
+import type { KeyChange } from '../core/config-change.ts';
+import { isHarmlessSwitch } from '../core/security-carry.ts';
 import { isSecurityKey } from '../core/security-keys.ts';
-import { carrySecurity } from './carry-security.ts';
-import { type ConfigTexts, hashOfTexts, mountsOf, parsedOf, valueAt, withKeysOf } from './config-set.ts';
+import { carrySecurity, type NewestTexts } from './carry-security.ts';
+import {
+  type ConfigTexts,
+  hashOfTexts,
+  mainName,
+  mergedOf,
+  mountsOf,
+  parsedOf,
+  valueAt,
+  withKeysOf,
+} from './config-set.ts';
+import { refusalWords } from './plan-words.ts';
 import type { Issues, Judge, Judgement, JudgePlace } from './staged-judge.ts';
 import { type Blame, changesBetween, idOf, includersOf, type Suspects, suspectsOf } from './suspects.ts';
+import { guardsOf, placeOf, type Sides } from './taken-guards.ts';
 
 export interface MinimalAsk {
   readonly place: JudgePlace;
@@ -16,7 +27,7 @@ export interface MinimalAsk {
   /** The newest verified snapshot's config. */
   readonly snapshot: ConfigTexts;
   /** See `carrySecurity`; the live config first. */
-  readonly newest: readonly ConfigTexts[];
+  readonly newest: readonly NewestTexts[];
 }
 
 /** What is to go back, and why. */
@@ -31,14 +42,13 @@ export type MinimalPlan = Search &
     | { readonly kind: 'found'; readonly texts: ConfigTexts }
     /** Nothing is wrong with the live config. */
     | { readonly kind: 'sound' }
-    /** The fault is in security settings, which are never taken from a snapshot. */
-    | { readonly kind: 'refused'; readonly refused: readonly KeyChange[] }
+    /** The fault is in security settings, which are never taken from a snapshot, or may be. */
+    | { readonly kind: 'refused'; readonly because: string }
     | { readonly kind: 'none' }
   );
 
-interface Scene extends MinimalAsk {
+interface Scene extends MinimalAsk, Sides {
   readonly changes: readonly KeyChange[];
-  readonly mounts: readonly Mount[];
 }
 
 /** The validator's answer to one attempt may name more keys; what it names after these is searched for instead. */
@@ -54,6 +64,11 @@ export async function planMinimal(ask: MinimalAsk): Promise<MinimalPlan> {
     ...ask,
     changes: changesBetween(ask.snapshot, ask.live),
     mounts: mountsOf(ask.place.configPath, ask.live),
+    // With an include that is lost there is no whole to look at.
+    whole: {
+      live: (await mergedOf(ask.place, ask.live)) ?? parsedOf(ask.live, mainName),
+      snapshot: await mergedOf(ask.place, ask.snapshot),
+    },
   };
   let search: Search = { blames: [], files: [] };
   let verdict = await ask.judge.judge(ask.live, forFull);
@@ -65,12 +80,17 @@ export async function planMinimal(ask: MinimalAsk): Promise<MinimalPlan> {
       .filter((blame) => isUntouchable(scene, blame))
       .map(({ change }) => change);
     const next = joined(search, accused);
-    if (refused.length > 0) return { kind: 'refused', ...next, refused };
+    if (refused.length > 0) return { kind: 'refused', ...next, because: refusalWords(refused) };
+    const { doubt } = guardsOf(
+      scene,
+      accused.certain.map(({ change }) => change),
+    );
+    if (doubt !== null) return { kind: 'refused', ...next, because: doubt };
     if (accused.among.length > 0) return bisect(scene, next, accused.among);
     if (next.blames.length === search.blames.length && next.files.length === search.files.length) break;
     search = next;
     const tried = await tryOut(scene, search);
-    if (tried.kind === 'found') return tried;
+    if (tried.kind !== 'not-valid') return tried;
     verdict = tried.verdict;
   }
   const everything = scene.changes.map((change) => ({ change, because: 'without this change it is valid' }));
@@ -96,41 +116,40 @@ function joined(
 }
 
 /** A security setting stays as it is, unless the validator does not know it and the snapshot never had it. */
-function isUntouchable({ mounts, snapshot }: Scene, { change, because }: Blame): boolean {
+function isUntouchable({ live, mounts, snapshot }: Scene, { change, because }: Blame): boolean {
   if (!isSecurityKey(placeOf(mounts, change))) return false;
+  const before = valueAt(parsedOf(snapshot, change.file), change.path);
+  const now = valueAt(parsedOf(live, change.file), change.path);
+  if (change.path.at(-1) === 'enabled' && before.found && now.found)
+    return !isHarmlessSwitch(before.value, now.value);
   const isUnknown = /Unrecognized keys?: "/.test(because);
-  return !isUnknown || valueAt(parsedOf(snapshot, change.file), change.path).found;
+  return !isUnknown || before.found;
 }
-
-/** Where in the whole config a key of a file stands. */
-const placeOf = (mounts: readonly Mount[], { file, path }: KeyChange): KeyPath => [
-  ...(mounts.find((mount) => mount.file === file)?.at ?? []),
-  ...path,
-];
 
 /** Searches among the changes for those that have to go, beside those that go anyway. */
 async function bisect(scene: Scene, base: Search, among: readonly Blame[]): Promise<MinimalPlan> {
   const pool = among.filter(({ change }) => !isSecurityKey(placeOf(scene.mounts, change)));
   const withSome = (some: readonly Blame[]): Search => joined(base, { certain: some, files: [] });
-  const found = new Map<string, MinimalPlan>();
+  const found = new Map<string, Fitting>();
   let search = beginBisect(pool.length, Math.max(0, scene.judge.left() - forFull));
   for (let trial = 0; trial < maxTrials; trial += 1) {
     const step = nextTrial(search);
     if (step.kind === 'found') return found.get(step.restore.join()) ?? { kind: 'none', ...withSome(among) };
     if (step.kind === 'gave-up') break;
     const tried = await tryOut(scene, withSome(pool.filter((_, index) => step.restore.includes(index))));
-    if (tried.kind === 'found') found.set(step.restore.join(), tried);
+    if (tried.kind !== 'not-valid') found.set(step.restore.join(), tried);
     else if (tried.verdict.kind !== 'invalid') return { kind: 'none', ...withSome(among) };
-    search = noteTrial(search, tried.kind === 'found');
+    search = noteTrial(search, tried.kind !== 'not-valid');
   }
   // More than one is at fault: all of them together still keep every other edit.
   const all = pool.length > 1 ? await tryOut(scene, withSome(pool)) : null;
-  return all?.kind === 'found' ? all : { kind: 'none', ...withSome(among) };
+  return all !== null && all.kind !== 'not-valid' ? all : { kind: 'none', ...withSome(among) };
 }
 
-type Tried =
-  | Extract<MinimalPlan, { readonly kind: 'found' }>
-  | { readonly kind: 'not-valid'; readonly verdict: Judgement };
+/** OpenClaw takes it; refused where it may be more open than was meant. */
+type Fitting = Extract<MinimalPlan, { readonly kind: 'found' | 'refused' }>;
+
+type Tried = Fitting | { readonly kind: 'not-valid'; readonly verdict: Judgement };
 
 /** A candidate that could not even be made: nothing was learned of the config. */
 const unmade: Tried = { kind: 'not-valid', verdict: { kind: 'invalid', issues: [] } };
@@ -142,7 +161,8 @@ async function tryOut(scene: Scene, search: Search): Promise<Tried> {
     const bytes = snapshot.get(name);
     return bytes === undefined ? [] : [[name, bytes] as const];
   });
-  const edited = withKeysOf(live, snapshot, changes);
+  const guards = guardsOf(scene, changes);
+  const edited = withKeysOf(live, snapshot, [...changes, ...guards.blames.map(({ change }) => change)]);
   if (edited === null) return unmade;
   const carried = await carrySecurity({
     place,
@@ -151,12 +171,16 @@ async function tryOut(scene: Scene, search: Search): Promise<Tried> {
     // A key that stands within a security setting is one that OpenClaw does not know (see `isUntouchable`): it goes.
     within: [
       ...changes.map((change) => placeOf(mounts, change)),
-      ...search.files.map((file) => placeOf(mounts, { file, path: [], kind: 'changed' })),
+      ...search.files.map((file) => placeOf(mounts, { file, path: [] })),
     ],
   });
-  if (carried.kind === 'failed' || hashOfTexts(carried.texts) === hashOfTexts(live)) return unmade;
+  if (carried.kind === 'failed') {
+    const { because } = carried;
+    return carried.isDoubt ? { kind: 'refused', ...search, because } : unmade;
+  }
+  if (hashOfTexts(carried.texts) === hashOfTexts(live)) return unmade;
   const verdict = await judge.judge(carried.texts, forFull);
-  return verdict.kind === 'valid'
-    ? { kind: 'found', ...search, texts: carried.texts }
-    : { kind: 'not-valid', verdict };
+  if (verdict.kind !== 'valid') return { kind: 'not-valid', verdict };
+  if (guards.doubt !== null) return { kind: 'refused', ...search, because: guards.doubt };
+  return { kind: 'found', ...joined(search, { certain: guards.blames, files: [] }), texts: carried.texts };
 }

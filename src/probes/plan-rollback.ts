@@ -11,19 +11,12 @@ import {
   type SnapshotEntry,
   type SnapshotStore,
 } from '../vault/snapshot.ts';
-import {
-  type ConfigTexts,
-  configFilesOf,
-  type LiveConfig,
-  livePathOf,
-  mainName,
-  mergedOf,
-  readLive,
-} from './config-set.ts';
+import { type LiveConfig, livePathOf, mainName, readLive, strayOf } from './config-set.ts';
 import { type FullPlan, planFull } from './full-plan.ts';
 import { type MinimalPlan, planMinimal } from './minimal-plan.ts';
+import { newestContents, readSnapshots } from './newest-contents.ts';
 import { draftOf, type SnapshotOnHand } from './plan-draft.ts';
-import { adviceOf, blameWords, refusalWords } from './plan-words.ts';
+import { adviceOf, blameWords, wantedWords } from './plan-words.ts';
 import { createJudge, type Issues, type Judge, type JudgePlace } from './staged-judge.ts';
 import type { Blame } from './suspects.ts';
 
@@ -82,19 +75,28 @@ export type PlanOutcome =
 
 /** Snapshots looked through: months of edits. */
 const maxListed = 500;
-/** Snapshots read in search of the newest one that parses; what does not parse is kept aside from them anyway. */
-const maxNewest = 8;
 
 /** Works out what to put in the place of a config that OpenClaw refuses. Changes nothing. Throws when aborted. */
 export async function planRollback(parts: PlanParts, seen: Seen | null): Promise<PlanOutcome> {
+  try {
+    return await plan(parts, seen);
+  } catch (error) {
+    // Thousands of brackets within each other overflow the stack somewhere: a fault of the file, and none of ours.
+    if (!(error instanceof RangeError)) throw error;
+    return tooDeep(parts.place.configPath);
+  }
+}
+
+async function plan(parts: PlanParts, seen: Seen | null): Promise<PlanOutcome> {
   const { place, store } = parts;
   const judge = createJudge(place, parts);
   const first = readLive(place, null);
   if (seen !== null && seen.hash !== first.hash) return { kind: 'overtaken' };
+  if (first.isTooDeep) return tooDeep(place.configPath);
   if (seen !== null && seen.issues !== null) judge.seed(first.texts, seen.issues);
   const listing = await store.list(maxListed);
   const entries = listing.kind === 'listed' ? listing.entries : [];
-  const candidates = await readAll(store, candidatesOf(entries, liveHash(first, place.configPath)));
+  const candidates = await readSnapshots(store, candidatesOf(entries, liveHash(first, place.configPath)));
   const size = candidates[0]?.texts.get(mainName)?.length;
   const live = size === undefined ? first : readLive(place, { bytes: size });
   if (live.hash !== first.hash) return { kind: 'overtaken' };
@@ -119,6 +121,18 @@ async function choose(scene: Scene, problem: string | null): Promise<PlanOutcome
   const told = { scene, blames: [] as readonly Blame[] };
   if (live.verdict.kind === 'unknown')
     return unavailable(told, { because: live.verdict.because, again: true });
+  const stray = strayOf(place.configPath, live.texts);
+  if (stray !== null)
+    return unavailable(told, {
+      because: `the config includes ${stray}, which lies beside the real file that ${place.configPath} is a link to, and by another way than through the link`,
+      again: false,
+    });
+  const kept = (await parts.kept()).filter(
+    ({ state, replaced }) => state === 'undone' && replaced === live.hash,
+  );
+  // A person who runs a command decides anew.
+  const wanted = scene.seen === null || live.hash === null ? undefined : kept.find(isWanted);
+  if (wanted !== undefined) return unavailable(told, { because: wantedWords(wanted), again: false });
   const [best] = candidates;
   if (best === undefined) {
     // A command wants to hear what is wrong even where nothing can be restored.
@@ -129,12 +143,17 @@ async function choose(scene: Scene, problem: string | null): Promise<PlanOutcome
       : `no verified snapshot of the config is kept${problem === null ? '' : ` (${problem})`}`;
     return unavailable(told, { because: none, again: problem !== null });
   }
-  const newest = await newestContents(scene, isReadable);
-  const undone = new Set(
-    (await parts.kept())
-      .filter(({ state, replaced }) => state === 'undone' && replaced === live.hash)
-      .map(({ planId }) => planId),
-  );
+  const hash = liveHash(live, place.configPath);
+  const contents = await newestContents({
+    place,
+    store: parts.store,
+    live: isReadable ? live : null,
+    recorded: entries.filter(({ configHash }) => !isReadable || configHash !== hash),
+    best,
+  });
+  if (contents.kind === 'untold') return unavailable(told, { because: contents.because, again: true });
+  const { newest } = contents;
+  const undone = new Set(kept.filter(isUnhelpful).map(({ planId }) => planId));
   let minimal: MinimalPlan | null = null;
   if (isReadable) {
     minimal = await planMinimal({
@@ -147,10 +166,7 @@ async function choose(scene: Scene, problem: string | null): Promise<PlanOutcome
     });
     if (minimal.kind === 'sound') return { kind: 'sound', explain: explain(told) };
     if (minimal.kind === 'refused')
-      return unavailable(
-        { scene, blames: minimal.blames },
-        { because: refusalWords(minimal.refused), again: false },
-      );
+      return unavailable({ scene, blames: minimal.blames }, { because: minimal.because, again: false });
     if (minimal.kind === 'found') {
       const draft = draftOf({ place, live, snapshot: best, texts: minimal.texts, keys: minimal });
       const plan = { draft, snapshot: best.entry, blames: minimal.blames };
@@ -163,7 +179,7 @@ async function choose(scene: Scene, problem: string | null): Promise<PlanOutcome
     version: place.version,
     newest,
     undone,
-    base: newest[0] ?? null,
+    base: newest[0]?.texts ?? null,
   });
   const blames = minimal?.blames ?? [];
   if (full.kind === 'none') return unavailable({ scene, blames, full }, full);
@@ -173,6 +189,11 @@ async function choose(scene: Scene, problem: string | null): Promise<PlanOutcome
     explain: explain({ scene, blames, full, snapshot: full.snapshot }),
   };
 }
+
+/** Older records do not say: only the watchdog took anything back then. */
+const isUnhelpful = ({ undoneFor = 'unhelpful' }: KeptRecord): boolean => undoneFor === 'unhelpful';
+
+const isWanted = ({ undoneFor }: KeptRecord): boolean => undoneFor === 'asked' || undoneFor === 'unconfirmed';
 
 interface Told {
   readonly scene: Scene;
@@ -205,54 +226,19 @@ const unavailable = (
   explain: explain(told),
 });
 
+function tooDeep(configPath: string): PlanOutcome {
+  const message = `${configPath} is nested too deeply`;
+  const none = { blamed: [], runs: 0, snapshot: null, carried: [], dropped: [], tried: [] };
+  return {
+    kind: 'unavailable',
+    because: adviceOf(configPath, message),
+    again: false,
+    explain: { ...none, issues: [{ path: '<root>', message }] },
+  };
+}
+
 const isClobbered = ({ live, seen }: Scene): boolean =>
   seen?.isClobbered === true || (live.verdict.kind === 'faulty' && live.verdict.fault === 'clobbered');
-
-/**
- * The newest contents that can be read, newest first: they have the say on security. The live one counts with an
- * include that is lost taken from the newest snapshot, or left out of it.
- */
-async function newestContents(
-  { parts, live, entries }: Scene,
-  isReadable: boolean,
-): Promise<readonly ConfigTexts[]> {
-  const others = entries.filter(
-    ({ configHash }) => !isReadable || configHash !== liveHash(live, parts.place.configPath),
-  );
-  const recorded = await newestReadable(parts, others.slice(0, maxNewest));
-  const older = recorded === null ? [] : [recorded];
-  if (!isReadable) return older;
-  const whole = live.lost.map((name) => [name, recorded?.get(name) ?? Buffer.from('{}')] as const);
-  return [new Map([...live.texts, ...whole]), ...older];
-}
-
-async function newestReadable(
-  { store, place }: PlanParts,
-  entries: readonly SnapshotEntry[],
-): Promise<ConfigTexts | null> {
-  for (const entry of entries) {
-    const [found] = await readAll(store, [entry]);
-    if (found !== undefined && (await mergedOf(place, found.texts)) !== null) return found.texts;
-  }
-  return null;
-}
-
-/** One that cannot be read, or was altered, is passed over. */
-async function readAll(
-  store: PlanParts['store'],
-  entries: readonly SnapshotEntry[],
-): Promise<readonly SnapshotOnHand[]> {
-  const found: SnapshotOnHand[] = [];
-  for (const entry of entries) {
-    const read = await store.read(entry.id);
-    if (read.kind === 'failed') continue;
-    const files = [...configFilesOf(read.content.files)];
-    const texts = new Map(files.map(([name, { bytes }]) => [name, bytes] as const));
-    const modes = new Map(files.map(([name, { mode }]) => [name, mode] as const));
-    if (texts.size > 0) found.push({ entry, texts, modes });
-  }
-  return found;
-}
 
 /** As the store hashes it; null where nothing could be read. */
 function liveHash({ texts }: LiveConfig, configPath: string): string | null {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
-import { changeWords, type KeyChange, keyText } from '../core/config-change.ts';
+import { changeWords, type KeyChange, type KeyPath, keyText } from '../core/config-change.ts';
+import type { KeptRecord } from '../vault/kept.ts';
 import type { SnapshotEntry } from '../vault/snapshot.ts';
 import type { Blame } from './suspects.ts';
 
@@ -39,6 +40,10 @@ export const blameWords = ({
   because,
 });
 
+/** A slip in the name of a security setting: without it more may be open than was meant. */
+export const doubtWords = (key: KeyPath, meant: KeyPath | null): string =>
+  `${keyText(key)} may be a mistyped ${meant === null ? 'security setting' : keyText(meant)}`;
+
 /** Why a fault in a security setting is left to a person. */
 export function refusalWords(refused: readonly KeyChange[]): string {
   const keys = toldKeys(refused.map(({ path }) => keyText(path)));
@@ -46,6 +51,12 @@ export function refusalWords(refused: readonly KeyChange[]): string {
     refused.length === 1 ? ['is a security setting', 'it'] : ['are security settings', 'them'];
   return `${keys} ${are}, and no snapshot may decide ${them}`;
 }
+
+/** Why a file that a person has put back stays. */
+export const wantedWords = ({ id, undoneFor }: KeptRecord): string =>
+  undoneFor === 'asked'
+    ? `you put this file back with "immune undo ${id}", so it is not rolled back unattended; "immune fix-config" does it when you ask for it`
+    : `this file came back because the change ${id} was not confirmed, so it is not rolled back unattended; "immune fix-config" does it when you ask for it`;
 
 /** What a person can do where nothing can be restored unattended. */
 export function adviceOf(configPath: string, because: string): string {

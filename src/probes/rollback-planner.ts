@@ -88,7 +88,14 @@ export function createRollbackPlanner(parts: RollbackPlannerParts): RollbackPlan
           listing.entries.filter(({ label }) => label !== 'recorded').map(({ id, label }) => [id, label]);
     const undone = kept.filter(({ state, replaced }) => state === 'undone' && replaced === fault.hash);
     const judge = [node, packageRoot, version, stampOf(`${packageRoot ?? ''}/package.json`)];
-    const all = [configPath, fault.hash, fault.fault, labels, undone.map(({ planId }) => planId), judge];
+    const all = [
+      configPath,
+      fault.hash,
+      fault.fault,
+      labels,
+      undone.map(({ planId, undoneFor }) => [planId, undoneFor ?? null]),
+      judge,
+    ];
     return createHash('sha256').update(JSON.stringify(all)).digest('hex');
   };
 

@@ -1,10 +1,10 @@
 import { rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { syncDirectory } from '../system/durable-file.ts';
-import { type FileFailure, fileFailure } from '../system/file-failure.ts';
+import { errorCode, type FileFailure, fileFailure } from '../system/file-failure.ts';
 import { type Kept, type KeptFile, type KeptRecord, openKept, writeKept } from '../vault/kept.ts';
 import type { Place } from './config-place.ts';
-import { isTemporary, putFile, takeBack } from './exchange-file.ts';
+import { hasFolder, isOld, isTemporary, putFile, takeBack } from './exchange-file.ts';
 import { keepFile, type SwapFiles, sha256 } from './keep-file.ts';
 
 /** What shall stand in a place. */
@@ -62,11 +62,14 @@ export async function exchange(
   const failure = await putAll(planned, files);
   if (failure === null) return { kind: 'exchanged', kept: { folder, record } };
   const back = await takeAllBack(planned, files);
-  if (back.whole) return give(failure, { folder, planned, files });
+  if (back.whole) {
+    await dropExchange({ folder, planned, files, proven: false });
+    return failure;
+  }
   // Begun, unless somebody's own work is in the way: the next start tries again, and nothing kept is removed.
   if (back.failure === null) {
     await removeStaged(planned, files);
-    await writeKept({ folder, record: { ...record, state: 'undone' } }, files);
+    await writeKept({ folder, record: { ...record, state: 'undone', undoneFor: 'interrupted' } }, files);
   }
   const why = back.failure?.because ?? 'somebody changed it at this very moment';
   return {
@@ -150,14 +153,17 @@ export async function takeAllBack(
 ): Promise<{ readonly failure: FileFailure | null; readonly whole: boolean }> {
   let failure: FileFailure | null = null;
   let whole = true;
+  const there: KeptFile[] = [];
   for (const file of planned.toReversed()) {
     try {
       whole = (await takeBack(file, files)) && whole;
+      // A folder that somebody has removed has nothing to be made durable.
+      if (await hasFolder(file.path)) there.push(file);
     } catch (error) {
       failure ??= fileFailure(`put ${file.path} back`, error);
     }
   }
-  failure ??= await syncAll(foldersOf(planned), files);
+  failure ??= await syncAll(foldersOf(there), files);
   return { failure, whole: whole && failure === null };
 }
 
@@ -176,31 +182,42 @@ async function syncAll(folders: ReadonlySet<string>, files: SwapFiles): Promise<
   return null;
 }
 
-/** Nothing was replaced: takes away what was prepared, and passes the outcome on. */
+/** It never came to the first rename: takes away what was prepared, and passes the outcome on. */
 async function give<T>(
   outcome: T,
   of: { readonly folder: string; readonly planned: readonly KeptFile[]; readonly files: SwapFiles },
 ): Promise<T> {
-  await dropExchange(of);
+  await dropExchange({ ...of, proven: true });
   return outcome;
 }
 
 /**
  * Removes a change that replaced nothing: what was written beside the config, then the record, without which nobody
- * would look for that, then the copies. What is the only place of something is never removed.
+ * would look for that, then the copies. What is the only place of something is never removed: unless we know ourselves
+ * that nothing was replaced (`proven`), a copy goes only while what it was made of stands in its place.
  */
 export async function dropExchange(of: {
   readonly folder: string;
   readonly planned: readonly KeptFile[];
   readonly files: SwapFiles;
+  readonly proven: boolean;
 }): Promise<void> {
-  const { folder, planned, files } = of;
+  const { folder, planned, files, proven } = of;
   // What cannot be removed lies in a private folder and does no harm there; the first failure is the one to tell.
   const remove = (path: string): Promise<void> => files.unlink(path).catch(() => undefined);
   await removeStaged(planned, files);
-  await remove(join(folder, 'kept.json'));
+  try {
+    await files.unlink(join(folder, 'kept.json'));
+  } catch (error) {
+    // A record that stays needs its copies: the next start finds both, and judges anew.
+    if (errorCode(error) !== 'ENOENT') return;
+  }
   await syncDirectory(folder, files);
-  for (const { kept, how } of planned) if (kept !== null && how !== 'moved') await remove(kept);
+  for (const file of planned) {
+    if (file.kept === null || file.how === 'moved') continue;
+    // Where that cannot be told the copy stays: it is private, and does no harm.
+    if (proven || (await isOld(file).catch(() => false))) await remove(file.kept);
+  }
   // Not empty where something was left on purpose.
   await rmdir(folder).catch(() => undefined);
 }

@@ -12,7 +12,7 @@ import {
   unfit,
   writerOf,
 } from './swap-ground.ts';
-import { undo } from './undo-swap.ts';
+import { type Purpose, undo } from './undo-swap.ts';
 
 export type { SwapDeps, SwapOutcome } from './swap-ground.ts';
 
@@ -33,10 +33,15 @@ export function swapConfig(request: SwapRequest, deps: SwapDeps): Promise<SwapOu
 
 /**
  * Puts back what a change replaced, byte for byte and mode for mode. What it replaces in turn is kept under
- * `<id>.undo`, so that the undo can be undone. `kept` of the outcome is the record of the undo.
+ * `<id>.undo`, so that the undo can be undone. `kept` of the outcome is the record of the undo. What it is for stays
+ * in both records: a file that a person wanted back is not rolled back again.
  */
-export function undoSwap(id: string, deps: SwapDeps, signal?: AbortSignal): Promise<SwapOutcome> {
-  return alone(deps, () => undo({ id, signal: signal ?? new AbortController().signal }, deps));
+export function undoSwap(
+  id: string,
+  deps: SwapDeps,
+  { why = 'unhelpful', signal = new AbortController().signal }: Partial<Purpose> = {},
+): Promise<SwapOutcome> {
+  return alone(deps, () => undo(id, deps, { why, signal }));
 }
 
 /** At the start of the watchdog: completes, drops or takes back what died in the middle. */

@@ -1,10 +1,10 @@
-import { lstat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { readIfExists } from '../system/durable-file.ts';
 import { errorCode } from '../system/file-failure.ts';
 import type { KeptFile } from '../vault/kept.ts';
 import { lstatIfThere } from './config-place.ts';
-import { hashOfFile, isThere, maxConfigBytes, type SwapFiles } from './keep-file.ts';
+import { hashOfFile, isThere, maxConfigBytes, type SwapFiles, sha256 } from './keep-file.ts';
 
 /**
  * One file of a change: put in place, looked at, put back. Everything is judged by what stands where, never by how far
@@ -29,27 +29,52 @@ export async function putFile({ path, kept, how, staged }: KeptFile, files: Swap
 /** Whether what was to come stands in its place. */
 export async function isPut({ path, staged, put }: KeptFile): Promise<boolean> {
   if (staged === null) return !(await isThere(path));
-  if (!isTemporary(staged)) return !(await isThere(staged));
+  if (!isTemporary(staged)) return hasReturned({ path, staged });
   return put !== null && (await hashOfFile(path)) === put;
 }
 
-/** Whether anything was done to it at all. A place that holds the same bytes as before tells nothing. */
+/** What nobody could read was moved back. A file that can be read is not that: somebody has put it there since. */
+async function hasReturned({
+  path,
+  staged,
+}: {
+  readonly path: string;
+  readonly staged: string;
+}): Promise<boolean> {
+  return !(await isThere(staged)) && (await isThere(path)) && (await hashOfFile(path)) === null;
+}
+
+/** Proven: what stands there is exactly what stood there before, and nothing where nothing was. */
+export async function isUntouched(file: KeptFile): Promise<boolean> {
+  const { path, how, mode, sha256: old, staged, put } = file;
+  const there = await lstatIfThere(path);
+  if (how === 'nothing' || there === null) return how === 'nothing' && there === null;
+  if (!(await isOld(file))) return false;
+  // The same bytes were to come: only their mode tells them apart, and what still waits to be put in place.
+  const same = how !== 'copied' || put !== old || (there.mode & 0o7777) === mode;
+  return same || (staged !== null && (await isThere(staged)));
+}
+
+/** Proven: something was done to it by the change itself. What is neither this nor untouched is somebody else's doing. */
 export async function isTouched(file: KeptFile): Promise<boolean> {
-  const { path, kept, how, put } = file;
+  const { path, kept, how, staged } = file;
+  if (await isUntouched(file)) return false;
   if (how === 'moved' && kept !== null && (await isThere(kept))) return true;
-  if (how !== 'nothing' && !(await isThere(path))) return true;
-  return (put === null || put !== file.sha256) && (await isPut(file));
+  // A file makes way for a folder before that is renamed; for anything else it never leaves its place.
+  if (staged !== null && !isTemporary(staged) && (await isThere(staged))) return !(await isThere(path));
+  return isPut(file);
 }
 
 /** Whether it can still be put in place: it is whole, and nobody has changed what it would replace. */
 export async function isReady(file: KeptFile): Promise<boolean> {
   const { path, staged, put } = file;
+  if (!(await hasFolder(path)) || (staged !== null && !(await isThere(staged)))) return false;
   if (staged !== null && isTemporary(staged) && (await hashOfFile(staged)) !== put) return false;
   return !(await isThere(path)) || (await isOld(file));
 }
 
 /** Whether what stands there is what stood there before the change. */
-async function isOld({ path, kept, how, sha256: old }: KeptFile): Promise<boolean> {
+export async function isOld({ path, kept, how, sha256: old }: KeptFile): Promise<boolean> {
   switch (how) {
     case 'copied':
       return (await hashOfFile(path)) === old;
@@ -64,28 +89,41 @@ async function isOld({ path, kept, how, sha256: old }: KeptFile): Promise<boolea
   }
 }
 
+/** Without its folder nothing can be put anywhere, and nothing is missing in it. */
+export async function hasFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(dirname(path))).isDirectory();
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
 async function isSameFile(one: string, other: string): Promise<boolean> {
   const [a, b] = [await lstatIfThere(one), await lstatIfThere(other)];
   return a !== null && b !== null && a.ino === b.ino && a.dev === b.dev;
 }
 
 /**
- * Puts back what stood there. False: somebody else has put something there since; it is theirs and left alone, and
- * what was kept is the only place of what stood there before.
+ * Puts back what stood there. False: somebody else has put something there since, has taken away its folder, or has
+ * altered what was kept. That is theirs and left alone, and nothing that was kept is removed.
  */
 export async function takeBack(file: KeptFile, files: SwapFiles): Promise<boolean> {
   const { path, kept, how, staged, put } = file;
-  if (staged !== null && !isTemporary(staged) && !(await isThere(staged)) && (await isThere(path))) {
+  if (staged !== null && !isTemporary(staged) && (await hasReturned({ path, staged }))) {
     await files.rename(path, staged);
   }
-  if (await isThere(path)) {
+  const there = await isThere(path);
+  if (there) {
     if (await isOld(file)) {
       if (file.mode !== null) await correctMode(path, file.mode, files);
       return true;
     }
     if (put === null || (await hashOfFile(path)) !== put) return false;
-    if (how === 'nothing' || how === 'moved') await files.unlink(path);
   }
+  // Before anything makes way for it.
+  if (kept !== null && !((await hasFolder(path)) && (await isKeptWhole(file)))) return false;
+  if (there && (how === 'nothing' || how === 'moved')) await files.unlink(path);
   if (kept === null) return true;
   if (how === 'moved') {
     if (await isThere(kept)) await files.rename(kept, path);
@@ -103,10 +141,18 @@ export async function takeBack(file: KeptFile, files: SwapFiles): Promise<boolea
   return true;
 }
 
+/** Whether what was kept is there, and is what was kept. Throws where that cannot be told, for it may be told later. */
+async function isKeptWhole({ kept, how, sha256: old }: KeptFile): Promise<boolean> {
+  if (kept === null || how === 'moved') return true;
+  if (how === 'linked') return isThere(kept);
+  const read = await readIfExists(kept, maxConfigBytes);
+  if (read.kind === 'unreadable') throw new Error(read.because);
+  return read.kind === 'read' && sha256(read.bytes) === old;
+}
+
 /** The copy itself goes back where it can: a rename needs no room, and the disk may be full. */
-async function renameBack({ path, kept, mode, sha256: old }: KeptFile, files: SwapFiles): Promise<boolean> {
-  if (kept === null || (await hashOfFile(kept)) !== old)
-    throw new Error(`${kept} is not what was kept there`);
+async function renameBack({ path, kept, mode }: KeptFile, files: SwapFiles): Promise<boolean> {
+  if (kept === null) return false;
   try {
     await files.chmod(kept, mode ?? 0o600);
     await files.rename(kept, path);

@@ -33,23 +33,28 @@ export function createConfigRepairs(deps: ConfigRepairDeps): Pick<Repairs, 'roll
       const kept = record.files.some((file) => file.kept !== null)
         ? `what it replaced is kept in ${folder}; undo with "immune undo ${record.id}"`
         : 'there was no file to replace';
-      return { kind: 'done', because: `${toldRollback(record)}; ${kept}` };
+      return {
+        kind: 'done',
+        because: `${toldRollback(record)}; ${kept}${toldUnfinished(outcome.unfinished)}`,
+      };
     },
     undo: async (step, signal) => {
       if (step.what === 'reinstall') return noRepairs.undo(step, signal);
       const swap = deps.swap();
       const undone = await readKept(swap.quarantine, step.of);
-      const outcome = await undoSwap(step.of, swap, signal);
+      const outcome = await undoSwap(step.of, swap, { why: 'unhelpful', signal });
       if (outcome.kind !== 'done') return outcome;
       const back = `the config is again what it was before the rollback ${step.of}, which did not help`;
       const kept = `what the rollback had put there is kept in ${outcome.kept.folder}`;
       return {
         kind: 'done',
-        because: `${back}; ${kept}${undone.kind === 'read' ? await labelled(undone.record, deps) : ''}`,
+        because: `${back}; ${kept}${toldUnfinished(outcome.unfinished)}${undone.kind === 'read' ? await labelled(undone.record, deps) : ''}`,
       };
     },
   };
 }
+
+const toldUnfinished = (unfinished: string | null): string => (unfinished === null ? '' : `; ${unfinished}`);
 
 /** A rollback of single keys says nothing of the snapshot they came from. */
 async function labelled(

@@ -23,7 +23,8 @@ export interface SwapDeps {
 
 /** `failed` and `refused`: nothing was replaced. */
 export type SwapOutcome =
-  | { readonly kind: 'done'; readonly kept: Kept }
+  /** `unfinished`: a sentence where all is in place, and only that could not be written down; else null. */
+  | { readonly kind: 'done'; readonly kept: Kept; readonly unfinished: string | null }
   | { readonly kind: 'failed' | 'refused'; readonly because: string };
 
 export type Stop = Extract<SwapOutcome, { readonly kind: 'failed' | 'refused' }>;
@@ -79,14 +80,18 @@ export async function make(
   const outcome = await exchange(what, { quarantine, files, stop });
   if (outcome.kind === 'failed') return { kind: 'failed', because: outcome.because };
   if (outcome.kind === 'refused') return { kind: late ? 'failed' : 'refused', because: outcome.because };
-  return { kind: 'done', kept: await settle(outcome.kept, deps) };
+  return settle(outcome.kept, deps);
 }
 
 /** Writes down what was left. Where that fails the files are in place all the same, and the next start writes it. */
-async function settle({ folder, record }: Kept, { files, configPath }: SwapDeps): Promise<Kept> {
+async function settle({ folder, record }: Kept, { files, configPath }: SwapDeps): Promise<SwapOutcome> {
   const made: KeptRecord = { ...record, left: hashOfConfig(configPath), state: 'made' };
-  await writeKept({ folder, record: made }, files);
-  return { folder, record: made };
+  const written = await writeKept({ folder, record: made }, files);
+  const unfinished =
+    written.kind === 'failed'
+      ? `the record of the change ${record.id} could not be written, and is finished at the next start: ${written.because}`
+      : null;
+  return { kind: 'done', kept: { folder, record: made }, unfinished };
 }
 
 /** Null where nothing can be read, and where reading it failed for reasons of the machine. */

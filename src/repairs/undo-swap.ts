@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { UndoPurpose } from '../core/trial.ts';
 import { readIfExists } from '../system/durable-file.ts';
 import { type KeptFile, listKept, readKept } from '../vault/kept.ts';
 import type { Exchange, Put } from './config-exchange.ts';
@@ -7,17 +8,21 @@ import { markUndone } from './finish-swap.ts';
 import { isThere, maxConfigBytes, sha256 } from './keep-file.ts';
 import { make, refused, type Stop, type SwapDeps, type SwapOutcome, unfit, writerOf } from './swap-ground.ts';
 
+/** What a change is taken back for, and until when that is wanted. */
+export interface Purpose {
+  readonly why: UndoPurpose;
+  readonly signal: AbortSignal;
+}
+
 /** See `undoSwap`. */
-export async function undo(
-  { id, signal }: { readonly id: string; readonly signal: AbortSignal },
-  deps: SwapDeps,
-): Promise<SwapOutcome> {
+export async function undo(id: string, deps: SwapDeps, { why, signal }: Purpose): Promise<SwapOutcome> {
   const read = await readKept(deps.quarantine, id);
   if (read.kind !== 'read') return refused(read.because);
   const { record, folder } = read;
   if (record.configPath !== deps.configPath)
     return refused(`the change ${id} was made to ${record.configPath}`);
-  if (record.state === 'undone') return refused(`the change ${id} is already undone`);
+  if (record.state === 'undone')
+    return refused(`the change ${id} is already undone; what is kept of it is in ${folder}`);
   if (record.files.every(({ kept }) => kept === null)) {
     return {
       kind: 'failed',
@@ -44,6 +49,7 @@ export async function undo(
     planKind: null,
     replaced: record.left,
     undoes: folder.slice(join(deps.quarantine, '/').length),
+    undoesFor: why,
   };
   const outcome = await make({ about, items }, { replaces: record.left, signal }, deps);
   if (outcome.kind === 'done') await markUndone(folder, await listKept(deps.quarantine), deps.files);

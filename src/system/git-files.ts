@@ -1,4 +1,4 @@
-import { promises as files, readdirSync, statSync } from 'node:fs';
+import { constants as fileConstants, promises as files, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIfExists, syncDirectory } from './durable-file.ts';
 import { errorCode, fileFailure } from './file-failure.ts';
@@ -35,6 +35,49 @@ export async function hasRemote(store: string): Promise<boolean> {
   const text = await readText(join(store, 'config'));
   return text !== null && /^\s*\[\s*remote\b/im.test(text);
 }
+
+/** What every repository of ours has and this one has lost, by our own reading; null when all is there or unreadable. */
+export async function damagedParts(store: string): Promise<string | null> {
+  const head = await readIfExists(join(store, 'HEAD'), maxFileBytes);
+  if (head.kind === 'missing') return 'it has no HEAD';
+  if (head.kind === 'read' && !/^(ref: refs\/|[0-9a-f]{40})/.test(head.bytes.toString('latin1')))
+    return 'its HEAD names nothing';
+  const settings = await readIfExists(join(store, 'config'), maxFileBytes);
+  if (settings.kind === 'read' && settings.bytes.includes(0)) return 'its config is no text';
+  for (const name of ['objects', 'refs']) {
+    try {
+      if (!(await files.stat(join(store, name))).isDirectory()) return `its ${name} are no folder`;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return `it has no ${name}`;
+    }
+  }
+  return null;
+}
+
+/** The first file of the history that is there and cannot be opened, as a sentence; null when all can. */
+export async function unopenable(store: string): Promise<string | null> {
+  for (const folder of ['objects', 'refs']) {
+    try {
+      const found = await files.readdir(join(store, folder), { recursive: true, withFileTypes: true });
+      for (const entry of found) {
+        if (entry.isDirectory()) continue;
+        const handle = await files.open(
+          join(entry.parentPath, entry.name),
+          fileConstants.O_RDONLY | fileConstants.O_NONBLOCK,
+        );
+        await handle.close();
+      }
+    } catch (error) {
+      const code = errorCode(error);
+      // The folder itself is gone: that is damage, and nothing that was closed to us.
+      if (code === 'ENOENT' && !showsFolder(join(store, folder))) continue;
+      return `a file in ${join(store, folder)} cannot be opened (${code})`;
+    }
+  }
+  return null;
+}
+
+const showsFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
 
 async function readText(path: string): Promise<string | null> {
   const read = await readIfExists(path, maxFileBytes);

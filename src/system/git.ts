@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { ensurePrivateDirectory, syncDirectory } from './durable-file.ts';
 import {
+  damagedParts,
   hasRemote,
   readRef,
   removeStaleLocks,
@@ -8,8 +9,10 @@ import {
   showsBranch,
   syncNewStore,
   syncStore,
+  unopenable,
 } from './git-files.ts';
 import { importStream, type NewCommit, parseBatch } from './git-stream.ts';
+import { explainsItself, gitFailure, namesDamage, withCommand } from './git-trouble.ts';
 import { cleanEnvironment, type Run, type RunResult } from './run.ts';
 
 type Failed = { readonly kind: 'failed'; readonly because: string };
@@ -31,6 +34,7 @@ export interface Git {
   commit(commit: NewCommit): Promise<{ readonly kind: 'committed'; readonly id: string } | Failed>;
   /** A lightweight tag, on disk when it resolves. */
   tag(name: string, id: string): Promise<GitOutcome>;
+  untag(name: string): Promise<GitOutcome>;
   /** Makes the index agree with the branch `main`, so that a person's `git status` shows what is true. */
   refreshIndex(): Promise<GitOutcome>;
   /** Our commits on `main` and under our tags, newest first. */
@@ -47,7 +51,10 @@ export interface Git {
   identify(
     names: readonly string[],
   ): Promise<{ readonly kind: 'ids'; readonly ids: readonly (string | null)[] } | Failed>;
-  /** Reads every object. `unknown`: git itself could not do its work, which says nothing of the repository. */
+  /**
+   * Reads every object. `broken`: git names damage, and every file can be opened; whoever would act on it makes sure
+   * that this git finds a new repository sound. `unknown`: everything else, which says nothing of the repository.
+   */
   check(): Promise<
     { readonly kind: 'sound' } | { readonly kind: 'broken' | 'unknown'; readonly because: string }
   >;
@@ -68,10 +75,6 @@ const maxObjectBytes = 256 * 1_048_576;
 const maxLogBytes = 64 * 1_048_576;
 const address = 'openclaw-immune@localhost';
 const committer = 'openclaw-immune';
-/** Trouble of the machine or the account; a repository that cannot be read because of it is not damaged. */
-const surroundings =
-  /permission denied|operation not permitted|no space left|too many open files|out of memory/i;
-
 /** Nothing of the user's or the machine's git configuration may change what we store or run a program of theirs. */
 const configuration = Object.entries({
   'core.hooksPath': '/dev/null',
@@ -114,6 +117,7 @@ export function createGit(deps: {
       bytes: true,
       ...options,
     });
+  const failure = (what: string, result: RunResult): Failed => gitFailure(what, result, deps.dir);
   const simple = async (...args: readonly string[]): Promise<GitOutcome> => {
     const result = await git(args);
     return succeeded(result) ? { kind: 'done' } : failure(`git ${args[0]}`, result);
@@ -145,6 +149,12 @@ export function createGit(deps: {
   const tag: Git['tag'] = async (name, id) => {
     const startedMs = Date.now();
     const made = await simple('update-ref', `refs/tags/${name}`, id);
+    return made.kind === 'failed' ? made : syncStore(store, startedMs);
+  };
+
+  const untag: Git['untag'] = async (name) => {
+    const startedMs = Date.now();
+    const made = await simple('update-ref', '-d', `refs/tags/${name}`);
     return made.kind === 'failed' ? made : syncStore(store, startedMs);
   };
 
@@ -203,13 +213,26 @@ export function createGit(deps: {
   };
 
   const check: Git['check'] = async () => {
-    const result = await git(['fsck', '--full', '--no-dangling', '--no-progress'], {
+    const result = await git(['fsck', '--full', '--no-dangling', '--no-reflogs', '--no-progress'], {
       timeoutMs: checkTimeoutMs,
+      maxBytes: maxLogBytes,
+      // Index and reflogs are a person's: torn ones leave the history as sound as it was.
+      index: join(store, 'immune-no-index'),
     });
     if (succeeded(result)) return { kind: 'sound' };
-    const { because } = failure('git fsck', result);
-    const broken = result.kind === 'exited' && !surroundings.test(result.stderr);
-    return { kind: broken ? 'broken' : 'unknown', because };
+    // What is missing is told on the one stream, and why on the other.
+    const said = result.kind === 'exited' ? `${result.stderr}\n${result.stdout}` : '';
+    const told = failure('git fsck', result.kind === 'exited' ? { ...result, stderr: said } : result).because;
+    const unknown = { kind: 'unknown', because: withCommand(told, deps.dir) } as const;
+    if (result.kind !== 'exited') return unknown;
+    if (explainsItself(said, deps.dir)) return unknown;
+    // Without HEAD or with zeros for settings git does not take it for a repository, whatever else may be the reason.
+    const parts = await damagedParts(store);
+    if (parts === null && !namesDamage(said, deps.dir)) return unknown;
+    // git is silent about a pack it may not open, and calls what is in it missing.
+    const closed = await unopenable(store);
+    if (closed !== null) return { kind: 'unknown', because: withCommand(`${told}; ${closed}`, deps.dir) };
+    return { kind: 'broken', because: parts === null ? told : `${told}; ${parts}` };
   };
 
   const size = async (): Promise<number | null> => {
@@ -223,6 +246,7 @@ export function createGit(deps: {
     init,
     commit,
     tag,
+    untag,
     refreshIndex,
     log,
     objects,
@@ -264,29 +288,3 @@ function parseLog(text: string): readonly LoggedCommit[] {
 
 type Succeeded = Extract<RunResult, { kind: 'exited' }> & { readonly code: 0 };
 const succeeded = (result: RunResult): result is Succeeded => result.kind === 'exited' && result.code === 0;
-
-function failure(what: string, result: RunResult): Failed {
-  return { kind: 'failed', because: describe(what, result) };
-}
-
-function describe(what: string, result: RunResult): string {
-  switch (result.kind) {
-    case 'exited':
-      if (/no space left/i.test(result.stderr)) return `${what} failed: the disk is full`;
-      return `${what} failed with exit code ${result.code}: ${oneLine(result.stderr)}`;
-    case 'signaled':
-      return `${what} was ended by ${result.signal}`;
-    case 'timed-out':
-      return `${what} did not finish within ${result.afterMs} ms`;
-    case 'not-started':
-      return `${what} could not be started: ${result.because}`;
-    default:
-      return result satisfies never;
-  }
-}
-
-const oneLine = (text: string): string =>
-  text
-    .trim()
-    .replace(/\s*\n\s*/g, '; ')
-    .slice(0, 500);

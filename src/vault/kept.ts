@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { type Instant, instant } from '../core/time.ts';
+import type { UndoPurpose } from '../core/trial.ts';
 import {
   ensurePrivateDirectory,
   type FileOutcome,
@@ -31,6 +32,9 @@ export interface KeptFile {
   readonly put: string | null;
 }
 
+/** Why a change was taken back; `interrupted`: it never came to be. */
+export type UndoneFor = UndoPurpose | 'interrupted';
+
 /** What a change of the config replaced, byte for byte: `quarantine/<id>/kept.json`. */
 export interface KeptRecord {
   readonly version: 1;
@@ -51,6 +55,10 @@ export interface KeptRecord {
   readonly state: 'begun' | 'made' | 'undone';
   /** Name of the folder of the change that this one takes back. */
   readonly undoes: string | null;
+  /** Why this one takes it back. */
+  readonly undoesFor?: UndoPurpose;
+  /** Why this one was taken back. Older records do not say: only the watchdog took anything back then. */
+  readonly undoneFor?: UndoneFor;
 }
 
 /** A record and the folder that holds it and the files. */
@@ -175,7 +183,7 @@ function parseKept(text: string): KeptRecord | null {
   if (value === null || value['version'] !== 1) return null;
   const { id, incident, at, planId, planKind, snapshot, configPath, replaced, left, files, changes, state } =
     value;
-  const { undoes } = value;
+  const { undoes, undoesFor, undoneFor } = value;
   if (typeof id !== 'string' || !isPlainName(id) || !isPath(configPath)) return null;
   if (typeof at !== 'number' || !Number.isFinite(at)) return null;
   if (!isTextOrNull(incident) || !isTextOrNull(planId) || !isTextOrNull(snapshot)) return null;
@@ -184,6 +192,7 @@ function parseKept(text: string): KeptRecord | null {
     return null;
   if (state !== 'begun' && state !== 'made' && state !== 'undone') return null;
   if (!isTextOrNull(undoes) || (undoes !== null && !isPlainName(undoes))) return null;
+  if (!isPurpose(undoesFor) || !(undoneFor === 'interrupted' || isPurpose(undoneFor))) return null;
   if (!Array.isArray(files) || !files.every(isKeptFile)) return null;
   return {
     version: 1,
@@ -200,6 +209,8 @@ function parseKept(text: string): KeptRecord | null {
     changes,
     state,
     undoes,
+    ...(undoesFor === undefined ? {} : { undoesFor }),
+    ...(undoneFor === undefined ? {} : { undoneFor }),
   };
 }
 
@@ -212,6 +223,9 @@ function isKeptFile(value: unknown): value is KeptFile {
   if (!(sha256 === null || isHash(sha256)) || !(put === null || isHash(put))) return false;
   return how === 'nothing' ? kept === null : kept !== null && isHow(how);
 }
+
+const isPurpose = (value: unknown): value is UndoPurpose | undefined =>
+  value === undefined || value === 'unhelpful' || value === 'asked' || value === 'unconfirmed';
 
 const isHow = (how: unknown): boolean => how === 'copied' || how === 'linked' || how === 'moved';
 const isPath = (value: unknown): value is string => typeof value === 'string' && isAbsolute(value);

@@ -92,6 +92,21 @@ export async function markCopyBad(knownGood: string, id: string): Promise<FileOu
   return copy === undefined ? null : writeDurable(join(copy.folder, badFile), '', { mode: 0o600 });
 }
 
+/** The gateway has booted with this content and stood through the soak since it was marked. */
+export async function clearCopies(knownGood: string, configHash: string): Promise<FileOutcome> {
+  for (const { bad, folder, manifest } of await listCopies(knownGood)) {
+    if (!bad || manifest.configHash !== configHash) continue;
+    try {
+      await files.unlink(join(folder, badFile));
+    } catch (error) {
+      return fileFailure(`clear ${join(folder, badFile)}`, error);
+    }
+    const synced = await syncDirectory(folder);
+    if (synced.kind === 'failed') return synced;
+  }
+  return { kind: 'done' };
+}
+
 async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return await files.readdir(folder);

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Git } from '../system/git.ts';
 import { tagOf } from './commit-words.ts';
-import { addCopy, listCopies, markCopyBad } from './known-good.ts';
-import type { SnapshotStore } from './snapshot.ts';
+import { addCopy, clearCopies, listCopies, markCopyBad } from './known-good.ts';
+import { configHashOf, type SnapshotStore } from './snapshot.ts';
 import { noGit, type ReaderParts } from './snapshot-reader.ts';
 import { maxHistory } from './verify-history.ts';
 
@@ -25,9 +25,19 @@ export function snapshotLabels({
     if (content.kind === 'failed') return content;
     const tagged = await tag(id, 'verified');
     if (tagged.kind === 'failed') return tagged;
-    // Bad wins: what a rollback had to leave is no way back, however well it booted.
-    if ((await git?.readRef(`refs/tags/${tagOf('bad', id)}`)) === id) return { kind: 'done' };
-    return addCopy(knownGood, id, content.content);
+    const cleared = await clear(configHashOf(content.content.files));
+    return cleared.kind === 'failed' ? cleared : addCopy(knownGood, id, content.content);
+  };
+
+  /** A boot and a soak with this very content, made after a rollback to it had failed, are the better proof. */
+  const clear = async (configHash: string): Promise<{ kind: 'done' } | Failed> => {
+    const listing = await list(maxHistory);
+    for (const twin of listing.kind === 'listed' ? listing.entries : []) {
+      if (twin.label !== 'bad' || twin.source !== 'git' || twin.configHash !== configHash) continue;
+      const untagged = await git?.untag(tagOf('bad', twin.id));
+      if (untagged?.kind === 'failed') return untagged;
+    }
+    return clearCopies(knownGood, configHash);
   };
 
   const markBad = async (id: string): Promise<{ kind: 'done' } | Failed> => {

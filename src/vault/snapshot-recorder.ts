@@ -66,7 +66,9 @@ export function snapshotRecorder(parts: {
     const first = await commit(job);
     if (first.kind === 'committed') return finish(job, first.id, opened.note);
     const health = await job.git.check();
-    if (health.kind !== 'broken') return first;
+    // Of a git that cannot work its check tells more, and what to type.
+    if (health.kind === 'unknown') return { kind: 'failed', because: health.because };
+    if (health.kind === 'sound') return first;
     const rescued = await rescueRepository(repository, health.because);
     if (rescued.kind === 'failed') return rescued;
     const second = await commit(job);

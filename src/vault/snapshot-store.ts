@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hours, type Instant } from '../core/time.ts';
 import { createGit, type Git } from '../system/git.ts';
 import type { Run } from '../system/run.ts';
-import { rescueRepository } from './repository.ts';
+import { isUnsettled, rescueRepository, settleRepository } from './repository.ts';
 import type { SnapshotStore } from './snapshot.ts';
 import { snapshotLabels } from './snapshot-labels.ts';
 import { missingRepository, noGit, snapshotReader } from './snapshot-reader.ts';
@@ -53,6 +53,11 @@ export function createSnapshotStore(parts: StoreParts): KeptStore {
 
   const tend = async (): Promise<Tended> => {
     if (git === null) return noGit;
+    if (await isUnsettled(dir)) {
+      const settled = await exclusive(() => settleRepository(repository));
+      if (settled.kind === 'failed') return settled;
+      if (settled.note !== null) return { kind: 'mended', note: settled.note };
+    }
     if ((await missingRepository(dir)) !== null) return { kind: 'not-due' };
     const path = join(git.store, checkedFile);
     const before = Date.parse(await files.readFile(path, 'utf8').catch(() => ''));

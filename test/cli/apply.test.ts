@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,6 +13,7 @@ import { runValidate } from '../../src/cli/validate.ts';
 import { millis, minutes } from '../../src/core/time.ts';
 import { writeStatus } from '../../src/daemon/status-file.ts';
 import { readTrial } from '../../src/daemon/trial-file.ts';
+import { readKept } from '../../src/vault/kept.ts';
 import { type ChangeWorld, changeWorld, nobody, oldConfig, person, secret } from './change-world.ts';
 import { statusFile } from './status-facts.ts';
 
@@ -45,6 +47,40 @@ describe('validate', () => {
     expect(await runValidate({ file, json: false }, world.context)).toBe(3);
     expect(world.written()).toContain('  logging.level: Invalid option');
     expect(world.written()).not.toContain(secret);
+  });
+
+  it('does not wait for a named pipe in the place of an included file', async () => {
+    execFileSync('mkfifo', [join(dirname(world.configPath), 'pipe.json5')]);
+    const file = world.file('candidate.json', good.replace('{', '{ "$include": "./pipe.json5",'));
+    expect(await runValidate({ file, json: false }, world.context)).toBe(3);
+    expect(world.written()).toMatch(/invalid: .*pipe\.json5 that the config includes cannot be used/);
+  });
+
+  it('finds a config that is nested too deeply invalid, be it a file or the live one', async () => {
+    const deep = good.replace('{', `{ "ui": ${'['.repeat(3_000)}${']'.repeat(3_000)},`);
+    const file = world.file('candidate.json', deep);
+    expect(await runValidate({ file, json: false }, world.context)).toBe(3);
+    expect(world.written()).toContain(`invalid: ${file} is nested too deeply`);
+    world.put(deep);
+    expect(await runValidate({ file: null, json: false }, world.context)).toBe(3);
+    expect(world.written()).toMatch(/invalid: .*openclaw\.json could not be judged: it is nested too deeply/);
+    // What could be put in its place is judged all the same.
+    expect(await runValidate({ file: world.file('good.json', good), json: false }, world.context)).toBe(0);
+    expect(await runApply(ask(world.file('good.json', good), { dryRun: true }), world.context, nobody)).toBe(
+      0,
+    );
+  });
+
+  it('does not judge what includes a file beside the real config by another way than through the link', async () => {
+    const real = world.file('real.json', good);
+    const included = world.file('beside.json5', '{}');
+    rmSync(world.configPath);
+    symlinkSync(real, world.configPath);
+    const file = world.file('candidate.json', good.replace('{', `{ "$include": "${included}",`));
+    expect(await runValidate({ file, json: false }, world.context)).not.toBe(0);
+    expect(world.written()).toMatch(/not judged: .*beside\.json5 is included by another way/);
+    writeFileSync(real, good.replace('{', `{ "$include": "${included}",`));
+    expect(await runValidate({ file: world.file('good.json', good), json: false }, world.context)).toBe(0);
   });
 
   it('does not ask OpenClaw about what does not even read as a config, and names path and problem', async () => {
@@ -96,6 +132,9 @@ describe('apply', () => {
     expect(world.written()).not.toContain(secret);
     expect(await runUndo('T1', world.context)).toBe(0);
     expect(world.live()).toBe(oldConfig);
+    expect(await readKept(world.context.paths.quarantine, 'T1')).toMatchObject({
+      record: { undoneFor: 'asked' },
+    });
   });
 
   it('ends with 3 when it was taken back', async () => {
@@ -103,6 +142,9 @@ describe('apply', () => {
     expect(await runApply(ask(world.file('new.json', doomed)), world.context, nobody)).toBe(3);
     expect(world.live()).toBe(oldConfig);
     expect(world.written()).toContain('was taken back');
+    expect(await readKept(world.context.paths.quarantine, 'T1')).toMatchObject({
+      record: { state: 'undone', undoneFor: 'unhelpful' },
+    });
   });
 
   it('tells it all as one JSON object', async () => {
@@ -221,6 +263,7 @@ describe('undo', () => {
     await writeStatus(paths.state, statusFile({}, { pid: 0 }));
     expect(await runUndo('T1', world.context)).toBe(0);
     expect(world.live()).toBe(oldConfig);
+    expect(await readKept(paths.quarantine, 'T1')).toMatchObject({ record: { undoneFor: 'asked' } });
     await expect(runUndo('T7', world.context)).rejects.toMatchObject({ exitCode: 4 });
   });
 });

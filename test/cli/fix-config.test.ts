@@ -64,6 +64,16 @@ describe('fix-config', () => {
     expect(world.live()).toBe(oldConfig);
   });
 
+  it('leaves a config that is nested too deeply to a person', async () => {
+    await snapshot();
+    const deep = oldConfig.replace('{', `{ "ui": ${'['.repeat(3_000)}${']'.repeat(3_000)},`);
+    world.put(deep);
+    await expect(runFixConfig(plain, world.context, nobody)).rejects.toMatchObject({
+      message: expect.stringMatching(/^nothing was changed: .* is nested too deeply; mend/),
+    });
+    expect(world.live()).toBe(deep);
+  });
+
   it('prints the plan in a dry run: what is to blame and what changes, without a value, changing nothing', async () => {
     await snapshot();
     world.put(broken);

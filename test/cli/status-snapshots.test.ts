@@ -83,6 +83,7 @@ const trial: Trial = {
   by: 'immune apply',
   pidBefore: null,
   bootsBefore: 0,
+  undoing: null,
   end: null,
 };
 const onTrial = (change: Partial<Trial>, more: Partial<StatusFacts> = {}): StatusFacts =>

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { renderWhy, runWhyConfig, whyJson } from '../../src/cli/why-config.ts';
 import { type ConfigHome, configHome } from './config-home.ts';
@@ -103,6 +103,29 @@ describe('why-config', () => {
     expect(code).toBe(3);
     expect(text).toContain(words);
     expect(text).toContain('"immune fix-config" ');
+  });
+
+  it('says that a config is nested too deeply, and that a link includes what lies beside the real one', async () => {
+    await edited(good);
+    home.write(
+      'openclaw.json',
+      `{ "gateway": { "mode": "local" }, "env": ${'['.repeat(3_000)}${']'.repeat(3_000)} }`,
+    );
+    const deep = await why();
+    expect(deep.code).toBe(3);
+    expect(deep.text).toMatch(/\n {2}.*openclaw\.json is nested too deeply\n/);
+    const real = join(dirname(home.configPath), '..', 'dotfiles');
+    mkdirSync(real);
+    writeFileSync(join(real, 'more.json'), '{}');
+    const config = { gateway: {}, $include: join(real, 'more.json') };
+    writeFileSync(join(real, 'openclaw.json'), JSON.stringify(config));
+    rmSync(home.configPath);
+    symlinkSync(join(real, 'openclaw.json'), home.configPath);
+    const linked = await why();
+    expect(linked.code).toBe(3);
+    expect(linked.text).toContain(
+      `the config includes ${join(real, 'more.json')}, which lies beside the real file`,
+    );
   });
 
   it('does not call a config bad that nobody could be asked about', async () => {

@@ -11,6 +11,7 @@ import {
   type Trial,
   type TrialLook,
   type TrialWatch,
+  type Undoing,
   unwatched,
 } from '../../src/core/trial.ts';
 import { on, sound } from './ground.ts';
@@ -49,6 +50,7 @@ const trial = (change: Partial<Trial> = {}): Trial => ({
   by: 'test',
   pidBefore: first.pid,
   bootsBefore: 0,
+  undoing: null,
   end: null,
   ...change,
 });
@@ -510,6 +512,46 @@ describe('a change with a restart', () => {
       kind: 'revert',
       because: 'the gateway was not restarted with it within 10 min',
     });
+  });
+});
+
+describe('a change that is to be taken back, and could not be', () => {
+  const undoing = (tries: number): Undoing => ({ because: 'it is odd', tries, triedAt: applied, told: [] });
+  const pauses = [seconds(10), seconds(20), seconds(40), seconds(80), seconds(160), minutes(5), minutes(5)];
+
+  it.each(pauses.map((pause, n) => [n + 1, pause] as const))(
+    'is tried again, however well the gateway serves; after %s tries in %s ms',
+    (tries, pause) => {
+      const of = trial({ undoing: undoing(tries) });
+      expect(told(of, look(instant(at(pause) - 1)))).toEqual({
+        kind: 'wait',
+        because: 'it is to be taken back: it is odd',
+      });
+      expect(told(of, look(at(pause)))).toEqual({ kind: 'revert', because: 'it is odd' });
+    },
+  );
+
+  it.each<readonly [string, Partial<Seen>, Instant, object]>([
+    ['again at once where the clock was set back', {}, instant(applied - 1), revert],
+    ['also in a pause', { state: suspended() }, at(seconds(10)), revert],
+    ['also where nothing can be told', { sight: blind, live: { kind: 'unknown' } }, at(seconds(10)), revert],
+    ['no more once it is', { live: { kind: 'known', hash: 'old' } }, at(seconds(1)), { kind: 'gone' }],
+    [
+      'no more once somebody changed it',
+      { live: { kind: 'known', hash: 'other' } },
+      at(seconds(1)),
+      { kind: 'superseded' },
+    ],
+  ])('is tried %s', (_name, seen, when, verdict) => {
+    expect(told(toConfirm({ confirmed: true, undoing: undoing(1) }), look(when, seen))).toMatchObject(
+      verdict,
+    );
+  });
+
+  it('is tried soon by another watchdog, however long the pause had become', () => {
+    const of = resumeTrial(trial({ undoing: undoing(40) }), at(seconds(1)), policy);
+    expect(of.undoing).toEqual({ ...undoing(0) });
+    expect(told(of, look(at(seconds(10))))).toMatchObject(revert);
   });
 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { instant } from '../../src/core/time.ts';
-import type { Trial } from '../../src/core/trial.ts';
+import type { Trial, Undoing } from '../../src/core/trial.ts';
 import { readTrial, writeTrial } from '../../src/daemon/trial-file.ts';
 
 let state: string;
@@ -28,12 +28,16 @@ const trial: Trial = {
   by: 'immune apply',
   pidBefore: 7,
   bootsBefore: 0,
+  undoing: null,
   end: null,
 };
+
+const undoing: Undoing = { because: 'x', tries: 2, triedAt: instant(8_000), told: ['the disk is full'] };
 
 test('what was written is read back', async () => {
   for (const each of [
     trial,
+    { ...trial, undoing },
     { ...trial, end: { kind: 'holds', at: instant(5), because: '', told: true } } as const,
   ]) {
     await writeTrial(state, each);
@@ -45,6 +49,11 @@ test('none was ever made', async () => {
   expect(await readTrial(state)).toEqual({ kind: 'none' });
 });
 
+const oddUndoings: readonly (readonly [string, string])[] = Object.keys(undoing).map((key) => [
+  `an undoing with an odd ${key}`,
+  JSON.stringify({ ...trial, undoing: { ...undoing, [key]: {} } }),
+]);
+
 describe('is told to be unreadable, and nothing more', () => {
   test.each(Object.keys(trial))('without %s', async (key) => {
     const { [key as keyof Trial]: _, ...rest } = trial;
@@ -52,7 +61,7 @@ describe('is told to be unreadable, and nothing more', () => {
     expect((await readTrial(state)).kind).toBe('unreadable');
   });
 
-  test.each([
+  test.each<readonly [string, string]>([
     ['no JSON', '{'],
     ['a list', '[]'],
     ['an end that is none', JSON.stringify({ ...trial, end: 'x' })],
@@ -60,6 +69,9 @@ describe('is told to be unreadable, and nothing more', () => {
       'an end of another kind',
       JSON.stringify({ ...trial, end: { kind: 'x', at: 1, because: '', told: true } }),
     ],
+    ['an undoing that is none', JSON.stringify({ ...trial, undoing: 'x' })],
+    ...oddUndoings,
+    ['an undoing with less than no tries', JSON.stringify({ ...trial, undoing: { ...undoing, tries: -1 } })],
     ['an id that is a path', JSON.stringify({ ...trial, id: '../T3' })],
     ['changes that are no texts', JSON.stringify({ ...trial, changes: [1] })],
     ['a moment that is a text', JSON.stringify({ ...trial, watchUntil: 'soon' })],

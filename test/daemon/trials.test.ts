@@ -316,16 +316,219 @@ describe('a change that is applied', () => {
     lookAfter(one, 1_000);
     await endOf('reverted');
   });
+});
 
-  it('that cannot be taken back says what to type, and is watched no longer', async () => {
-    const one = trials({ undo: async () => ({ kind: 'refused', because: 'openclaw doctor is at work' }) });
+describe('a change that cannot be taken back at the first try', () => {
+  const busyDoctor = {
+    kind: 'refused',
+    because: 'process 42 (openclaw doctor) may be changing the config',
+  } as const;
+  const fullDisk = { kind: 'failed', because: 'write: ENOSPC' } as const;
+
+  /** Hands whose undo answers so, one after the other, and then works. */
+  function later(...answers: readonly (ActionOutcome | Error)[]) {
+    const real = hands();
+    const tried: Instant[] = [];
+    const undo: TrialHands['undo'] = async (...asked) => {
+      const answer = answers[tried.length];
+      tried.push(now);
+      if (answer instanceof Error) throw answer;
+      return answer ?? real.undo(...asked);
+    };
+    return { tried, change: { undo } };
+  }
+  const settled = async (on_: Trials): Promise<void> => {
+    await on_.close();
+    await on_.close();
+  };
+  const heard = (): readonly string[] => notes.flatMap(({ notices }) => notices.map(({ text }) => text));
+
+  it('is tried again with growing pauses until it is, told once for each reason', async () => {
+    const { tried, change } = later(
+      busyDoctor,
+      { ...busyDoctor, because: busyDoctor.because.replace('42', '43') },
+      fullDisk,
+      new Error('EIO'),
+    );
+    const one = trials(change);
+    await applied(one, { confirmWithinMs: 120_000 });
+    const begun = now;
+    lookAfter(one, 120_000);
+    await settled(one);
+    expect(one.current()).toMatchObject({ undoing: { tries: 1 }, end: null });
+    expect(heard()).toEqual([
+      'the change T1 of the config is to be taken back (nobody confirmed it within 2 min), and could not be so far: process 42 (openclaw doctor) may be changing the config; it is tried again by itself until it is done, and at once with "immune undo T1"',
+    ]);
+    expect(await one.confirm('test')).toMatchObject({ ok: false });
+    expect(await one.apply({ ...ask, staged: 'apply-1' })).toMatchObject({
+      ok: false,
+      text: expect.stringContaining('is being taken back'),
+    });
+    for (let n = 0; n < 16; n += 1) {
+      lookAfter(one, 10_000);
+      await settled(one);
+    }
+    await endOf('reverted');
+    expect(tried.map((when) => when - begun)).toEqual([120_000, 130_000, 150_000, 190_000, 270_000]);
+    expect(live()).toBe(oldText);
+    expect(heard()).toHaveLength(4);
+    expect(heard()[1]).toContain('ENOSPC');
+    expect(heard()[2]).toContain('EIO');
+    expect(heard()[3]).toContain('was taken back');
+  });
+
+  it('is taken back by the next watchdog, though the gateway serves by then, and what was told is not told again', async () => {
+    const { change } = later(busyDoctor, busyDoctor);
+    const one = trials(change);
     await applied(one);
     lookAfter(one, 1_000, refusedByOpenClaw);
+    await settled(one);
+    const two = trials(later(busyDoctor).change);
+    await two.begin();
+    lookAfter(two, 10_000);
+    await settled(two);
+    expect(two.current()).not.toBeNull();
+    lookAfter(two, 20_000);
+    await endOf('reverted');
+    expect(live()).toBe(oldText);
+    expect(heard()).toHaveLength(2);
+  });
+
+  it('is told once more where the journal could not take it', async () => {
+    const one = trials(later(busyDoctor, busyDoctor, busyDoctor).change);
+    await applied(one);
+    noteWorks = false;
+    lookAfter(one, 1_000, refusedByOpenClaw);
+    await settled(one);
+    noteWorks = true;
+    notes = [];
+    for (const pause of [10_000, 20_000]) {
+      lookAfter(one, pause);
+      await settled(one);
+    }
+    expect(heard()).toHaveLength(1);
+  });
+
+  it('is tried again where the operator asked for it', async () => {
+    const one = trials(later(busyDoctor).change);
+    await applied(one);
+    expect(await one.undo('T1', 'immune undo')).toEqual({
+      ok: false,
+      text: `${busyDoctor.because}; it is tried again by itself until it is done`,
+    });
+    lookAfter(one, 10_000);
+    expect((await endOf('reverted')).end?.because).toBe('immune undo asked for it');
+    expect(live()).toBe(oldText);
+  });
+
+  it('is left alone once somebody else has changed the config', async () => {
+    const one = trials(later(busyDoctor).change);
+    await applied(one);
+    lookAfter(one, 1_000, refusedByOpenClaw);
+    await settled(one);
+    writeFileSync(configPath, '{ "gateway": { "mode": "local", "port": 1 } }');
+    lookAfter(one, 1_000);
+    await endOf('superseded');
+    expect(live()).toContain('"port": 1 ');
+  });
+
+  it('has ended where a failed try had put it back after all', async () => {
+    const real = hands();
+    const undo: TrialHands['undo'] = async (...which) => {
+      await real.undo(...which);
+      return fullDisk;
+    };
+    const one = trials({ undo });
+    await applied(one);
+    lookAfter(one, 1_000, refusedByOpenClaw);
+    expect((await endOf('reverted')).end?.because).toContain('gateway.port is odd');
+  });
+
+  it('has ended where what it replaced is gone, and that is told with what to type', async () => {
+    const one = trials();
+    await applied(one);
+    rmSync(join(quarantine, 'T1'), { recursive: true });
+    lookAfter(one, 1_000, refusedByOpenClaw);
     const { end } = await endOf('failed');
-    expect(end?.because).toBe(
-      'OpenClaw cannot start with it: gateway.port is odd; it was not taken back: openclaw doctor is at work; try it with "immune undo T1"',
-    );
+    expect(end?.because).toContain('nothing is kept of a change named T1');
+    expect(end?.because).toContain('"immune snapshots"');
+    expect(heard()).toHaveLength(1);
     expect(one.current()).toBeNull();
+  });
+
+  it('has ended where the file it replaced was removed from what is kept', async () => {
+    const one = trials();
+    await applied(one);
+    const record = JSON.parse(readFileSync(join(quarantine, 'T1', 'kept.json'), 'utf8'));
+    rmSync(record.files[0].kept);
+    lookAfter(one, 1_000, refusedByOpenClaw);
+    expect((await endOf('failed')).end?.because).toContain('is gone');
+  });
+
+  it('is tried again where the record of what it replaced cannot be read at this moment', async () => {
+    const one = trials();
+    await applied(one);
+    const path = join(quarantine, 'T1', 'kept.json');
+    const text = readFileSync(path);
+    writeFileSync(path, '{ torn');
+    lookAfter(one, 1_000, refusedByOpenClaw);
+    await settled(one);
+    expect(one.current()).not.toBeNull();
+    writeFileSync(path, text);
+    lookAfter(one, 10_000);
+    await endOf('reverted');
+    expect(live()).toBe(oldText);
+  });
+
+  it('is gone on with where half of it is back, and not at every look', async () => {
+    const real = hands();
+    let half = false;
+    let tries = 0;
+    let asked = 0;
+    const change: Partial<TrialHands> = {
+      undo: async (...which) => {
+        tries += 1;
+        if (tries === 3) {
+          half = false;
+          writeFileSync(configPath, newText);
+          return real.undo(...which);
+        }
+        half = true;
+        writeFileSync(configPath, '{ "gateway": { "mode": "local", "port": 18791 } }');
+        return fullDisk;
+      },
+      kept: async (id) => {
+        asked += 1;
+        const read = await real.kept(id);
+        return half && read.kind === 'read' ? { ...read, state: 'begun' } : read;
+      },
+    };
+    const one = trials(change);
+    await applied(one);
+    lookAfter(one, 1_000, refusedByOpenClaw);
+    await settled(one);
+    for (let n = 0; n < 9; n += 1) {
+      lookAfter(one, 1_000);
+      await settled(one);
+    }
+    expect({ tries, asked }).toEqual({ tries: 1, asked: 2 });
+    expect(one.current()).not.toBeNull();
+    for (const pause of [1_000, 20_000]) {
+      lookAfter(one, pause);
+      await settled(one);
+    }
+    await endOf('reverted');
+    expect(tries).toBe(3);
+    expect(live()).toBe(oldText);
+  });
+
+  it('is taken back in a pause as well: the operator asked for it before', async () => {
+    const one = trials();
+    await applied(one, { confirmWithinMs: 120_000 });
+    state = { ...state, phase: { kind: 'suspended', cause: 'paused', since: now, until: null } };
+    lookAfter(one, 120_000);
+    await endOf('reverted');
+    expect(live()).toBe(oldText);
   });
 });
 
@@ -404,6 +607,25 @@ describe('a change with a restart', () => {
     lookAfter(one, 60_000);
     await endOf('holds');
     expect(restarted).toEqual([first.pid]);
+  });
+
+  it.each([
+    ['done', ''],
+    ['failed', 'the gateway may still run with the change'],
+  ] as const)('is taken back with a restart of what serves with it (%s)', async (kind, told) => {
+    const one = trials();
+    await applied(one, { restart: true, confirmWithinMs: 120_000 });
+    lookAfter(one, 100);
+    await vi.waitFor(async () => expect((await kept()).restart).toBe('asked'));
+    const generation = { ...state.generation, pid: second.pid, readyAt: now } as State['generation'];
+    state = { ...state, generation };
+    restartOutcome = { kind, because: 'launchd is busy' };
+    lookAfter(one, 5_000);
+    lookAfter(one, 120_000);
+    const end = await endOf('reverted');
+    expect(restarted).toEqual([first.pid, second.pid]);
+    expect(live()).toBe(oldText);
+    expect(JSON.stringify(end ?? (await kept()).end)).toContain(told);
   });
 
   it('is taken back where the restart is refused by the service manager twice', async () => {
@@ -491,10 +713,109 @@ describe('another watchdog, after the first one died', () => {
     expect(live()).toBe(oldText);
   });
 
+  /** Killed after the swap and before a word about it. */
+  async function diedInPlace(): Promise<void> {
+    const real = hands();
+    const broken = trials({
+      swap: async (plan, of) => {
+        await real.swap(plan, of);
+        throw new Error('killed here');
+      },
+    });
+    const asked = broken.apply({ ...ask, staged: await stage(), confirmWithinMs: 60_000 });
+    await expect(asked).rejects.toThrow('killed here');
+    expect(await kept()).toMatchObject({ left: null, end: null });
+  }
+
+  it('watches one on whose kept record cannot be read, and says so; its deadline holds', async () => {
+    await diedInPlace();
+    const path = join(quarantine, 'T1', 'kept.json');
+    const text = readFileSync(path);
+    writeFileSync(path, '{ torn');
+    const two = trials();
+    await two.begin();
+    expect(two.current()).toMatchObject({ left: hashNow() });
+    expect(notes.at(-1)?.notices[0]?.text).toContain('"immune undo T1"');
+    lookAfter(two, 60_000);
+    await two.close();
+    expect(two.current()).not.toBeNull();
+    writeFileSync(path, text);
+    lookAfter(two, 10_000);
+    await endOf('reverted');
+    expect(live()).toBe(oldText);
+  });
+
+  it('watches one on that is in place though its record still says begun', async () => {
+    await diedInPlace();
+    const path = join(quarantine, 'T1', 'kept.json');
+    const record = JSON.parse(readFileSync(path, 'utf8'));
+    writeFileSync(path, JSON.stringify({ ...record, state: 'begun', left: null }));
+    const two = trials();
+    await two.begin();
+    expect(two.current()).toMatchObject({ left: hashNow() });
+    lookAfter(two, 60_000);
+    await endOf('reverted');
+    expect(live()).toBe(oldText);
+  });
+
+  it('waits where the config cannot be read, says what to type, and judges it later', async () => {
+    await diedInPlace();
+    writeFileSync(join(quarantine, 'T1', 'kept.json'), '{ torn');
+    const real = hands();
+    let known = false;
+    const two = trials({ live: () => (known ? real.live() : { kind: 'unknown' }) });
+    await two.begin();
+    expect(two.current()).toMatchObject({ left: null, end: null });
+    for (let n = 0; n < 4; n += 1) {
+      lookAfter(two, 10_000);
+      await two.close();
+    }
+    expect(two.current()).toMatchObject({ left: null, end: null });
+    expect(notes.flatMap(({ notices }) => notices)).toHaveLength(1);
+    expect(notes[0]?.because).toContain('"immune undo T1"');
+    known = true;
+    lookAfter(two, 80_000);
+    await two.close();
+    expect(two.current()).toMatchObject({ left: hashNow() });
+  });
+
+  it('watches one on that is in place, whatever became of its kept record', async () => {
+    await applied(trials());
+    writeFileSync(join(quarantine, 'T1', 'kept.json'), '{ torn');
+    const two = trials();
+    await two.begin();
+    lookAfter(two, 1_000);
+    lookAfter(two, 60_000);
+    await endOf('holds');
+  });
+
+  it('says that nothing was changed only where that is so', async () => {
+    await diedInPlace();
+    rmSync(join(quarantine, 'T1'), { recursive: true });
+    await trials().begin();
+    const { end } = await kept();
+    expect(end).toMatchObject({ kind: 'failed', told: true });
+    expect(end?.because).not.toContain('nothing was changed');
+    expect(end?.because).toContain('"immune snapshots"');
+  });
+
+  it('is no loss where a swap that was thought to have failed is completed later', async () => {
+    await diedInPlace();
+    const trial = await kept();
+    await writeTrial(stateDir, { ...trial, left: 'f'.repeat(64) });
+    const two = trials();
+    await two.begin();
+    lookAfter(two, 1_000);
+    await two.close();
+    expect(two.current()).toMatchObject({ left: hashNow() });
+    lookAfter(two, 60_000);
+    await endOf('reverted');
+  });
+
   it('finishes one that died while it was taken back', async () => {
     const one = trials();
     await applied(one);
-    await hands().undo('T1');
+    await hands().undo('T1', 'unhelpful');
     const two = trials();
     await two.begin();
     expect((await kept()).end).toMatchObject({ kind: 'reverted', told: true });
@@ -529,6 +850,39 @@ describe('another watchdog, after the first one died', () => {
     });
     expect(answer.trial).toBe('T2');
     expect(existsSync(join(quarantine, 'T1', 'kept.json'))).toBe(true);
+  });
+
+  it('takes up one whose own record could not be read for a moment', async () => {
+    await applied(trials(), { confirmWithinMs: 60_000 });
+    const path = join(stateDir, 'trial.json');
+    const text = readFileSync(path);
+    writeFileSync(path, '{ torn');
+    const two = trials();
+    await two.begin();
+    expect(notes.at(-1)?.notices[0]?.text).toContain('"immune snapshots"');
+    writeFileSync(path, text);
+    lookAfter(two, 9_000);
+    await two.close();
+    expect(two.current()).toBeNull();
+    lookAfter(two, 60_000);
+    await two.close();
+    lookAfter(two, 0);
+    await endOf('reverted');
+    expect(live()).toBe(oldText);
+  });
+
+  it('is not needed where a bug ended the swap: the next look tells what became of it', async () => {
+    const real = hands();
+    const one = trials({
+      swap: async (plan, of) => {
+        await real.swap(plan, of);
+        throw new Error('a bug');
+      },
+    });
+    await expect(one.apply({ ...ask, staged: await stage() })).rejects.toThrow('a bug');
+    lookAfter(one, 100);
+    await one.close();
+    expect(one.current()).toMatchObject({ left: hashNow() });
   });
 
   it('knows nothing where there was no trial', async () => {

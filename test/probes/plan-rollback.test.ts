@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { instant } from '../../src/core/time.ts';
 import type { PlanOutcome } from '../../src/probes/plan-rollback.ts';
+import type { KeptRecord } from '../../src/vault/kept.ts';
 import { plannerWorld } from './planner-world.ts';
 
 let world: ReturnType<typeof plannerWorld>;
@@ -30,6 +31,24 @@ const good = `{
   logging: { level: "info" },
 }
 `;
+/** A change of the live file that was taken back. */
+const undoneRecord = (over: Partial<KeptRecord>): KeptRecord => ({
+  version: 1,
+  id: 'A1',
+  incident: null,
+  at: instant(1),
+  planId: null,
+  planKind: 'keys',
+  snapshot: null,
+  configPath: world.configPath,
+  replaced: world.hash(),
+  left: null,
+  files: [],
+  changes: [],
+  state: 'undone',
+  undoes: null,
+  ...over,
+});
 /** Nine edits that are good, comments and odd formatting among them. */
 const edited = (bad: (text: string) => string): string =>
   bad(`{
@@ -86,13 +105,13 @@ describe('one bad edit among ten', () => {
 
   test('two faults at once go together', async () => {
     world.snapshot({ files: good });
-    world.live(wrongType.replace('/*root*/', 'bogusKey: 1,').replace('enabled: false', 'enabled: "no"'));
+    world.live(wrongType.replace('/*root*/', 'bogusKey: 1,').replace('level: "debug"', 'level: 7'));
     const outcome = await world.plan();
     expect(
       ready(outcome)
         .explain.blamed.map(({ key }) => key)
         .sort(),
-    ).toEqual(['agents.defaults.timeoutSeconds', 'bogusKey', 'channels.telegram.enabled']);
+    ).toEqual(['agents.defaults.timeoutSeconds', 'bogusKey', 'logging.level']);
     expect(world.runs()).toHaveLength(2);
   });
 
@@ -284,36 +303,56 @@ describe('the whole config', () => {
     world.snapshot({ files: good });
     world.live(unknownRoot);
     const keys = ready(await world.plan()).draft;
-    const undone = (planId: string) =>
-      ({
-        version: 1,
-        id: 'A1',
-        incident: null,
-        at: instant(1),
-        planId,
-        planKind: 'keys',
-        snapshot: null,
-        configPath: world.configPath,
-        replaced: world.hash(),
-        left: null,
-        files: [],
-        changes: [],
-        state: 'undone',
-        undoes: null,
-      }) as const;
-    world.kept.push(undone(keys.id));
+    world.kept.push(undoneRecord({ planId: keys.id, undoneFor: 'unhelpful' }));
     const full = ready(await world.plan()).draft;
     expect(full.kind).toBe('snapshot');
-    world.kept.push(undone(full.id));
+    world.kept.push(undoneRecord({ planId: full.id, undoneFor: 'unhelpful' }));
     expect(await world.plan()).toMatchObject({
       kind: 'unavailable',
       because: expect.stringContaining('did not help before'),
     });
   });
 
-  test('without a validator a snapshot of the same OpenClaw version needs none, another one does', async () => {
+  test.each([
+    ['asked', /^you put this file back with "immune undo A7".*"immune fix-config" does it/],
+    [
+      'unconfirmed',
+      /^this file came back because the change A7 was not confirmed.*"immune fix-config" does it/,
+    ],
+  ] as const)(
+    'a file that a person wanted back (%s) stays, and only a command takes it back',
+    async (undoneFor, told) => {
+      world.snapshot({ files: good });
+      world.live(unknownRoot);
+      const plan = ready(await world.plan()).draft;
+      world.kept.push(undoneRecord({ id: 'A7', planId: plan.id, undoneFor }));
+      const seen = { hash: world.hash(), isClobbered: false, issues: null };
+      expect(await world.plan({ seen })).toMatchObject({
+        kind: 'unavailable',
+        again: false,
+        because: expect.stringMatching(told),
+      });
+      expect(ready(await world.plan()).draft.id).toBe(plan.id);
+      // Another file is another matter.
+      world.live(unknownNested);
+      expect((await world.plan({ seen: { ...seen, hash: world.hash() } })).kind).toBe('ready');
+    },
+  );
+
+  test('an interrupted rollback says nothing against its plan, an older record that says nothing does', async () => {
     world.snapshot({ files: good });
     world.live(unknownRoot);
+    const seen = { hash: world.hash(), isClobbered: false, issues: null };
+    const { id } = ready(await world.plan({ seen })).draft;
+    world.kept.push(undoneRecord({ planId: id, undoneFor: 'interrupted' }));
+    expect(ready(await world.plan({ seen })).draft.id).toBe(id);
+    world.kept.push(undoneRecord({ planId: id }));
+    expect(ready(await world.plan({ seen })).draft.kind).toBe('snapshot');
+  });
+
+  test('without a validator a snapshot of the same OpenClaw version needs none, another one does', async () => {
+    world.snapshot({ files: good });
+    world.live(good.replace('\n}', '\n  bogusKey: 1,\n}'));
     world.manner({ broken: "Error: Cannot find package 'zod'" });
     expect(ready(await world.plan()).draft.kind).toBe('snapshot');
     expect(ready(await world.plan({ place: { node: null } })).draft.kind).toBe('snapshot');
@@ -331,5 +370,45 @@ describe('the whole config', () => {
     const outcome = await world.plan();
     expect(ready(outcome)).toBeDefined();
     expect(world.runs().length).toBeLessThanOrEqual(5);
+  });
+});
+
+describe('a config that cannot be worked on', () => {
+  test('because a link includes a file beside the real one is left to a person', async () => {
+    const real = join(world.home, 'dotfiles');
+    mkdirSync(real);
+    writeFileSync(join(real, 'a.json5'), '{ ui: { x: 1 } }');
+    for (const include of [join(real, 'a.json5'), '../dotfiles/a.json5']) {
+      const text = `{ gateway: { mode: "local" }, $include: ${JSON.stringify(include)}, oops: 1 }`;
+      writeFileSync(join(real, 'openclaw.json'), text);
+      symlinkSync(join(real, 'openclaw.json'), world.configPath);
+      world.snapshot({ files: '{ gateway: { mode: "local" } }' });
+      expect(
+        await world.plan({ seen: { hash: world.hash(), isClobbered: false, issues: null } }),
+      ).toMatchObject({
+        kind: 'unavailable',
+        again: false,
+        because: expect.stringContaining(`the config includes ${join(real, 'a.json5')}`),
+      });
+      unlinkSync(world.configPath);
+    }
+  });
+
+  test.each([300, 3_000, 200_000])(
+    'because of %i brackets within each other is left to a person',
+    async (depth) => {
+      world.snapshot({ files: '{ gateway: { mode: "local" } }' });
+      world.live(`{ gateway: { mode: "local" }, oops: ${'['.repeat(depth)}${']'.repeat(depth)} }`);
+      expect(await world.plan()).toMatchObject({
+        kind: 'unavailable',
+        because: expect.stringMatching(/nested too deeply/),
+      });
+    },
+  );
+
+  test('is told so when only a snapshot of it is nested too deeply', async () => {
+    world.snapshot({ files: `{ gateway: { mode: "local" }, ui: ${'['.repeat(9_000)}${']'.repeat(9_000)} }` });
+    world.live('{ gateway: { mode: "local" }, oops: 1 }');
+    expect((await world.plan()).kind).toBe('unavailable');
   });
 });

@@ -104,6 +104,7 @@ export function plannerWorld() {
   writeFileSync(join(packageRoot, 'openclaw.mjs'), validator(home));
   const snapshots: { entry: SnapshotEntry; files: RecordedFile[] }[] = [];
   const kept: KeptRecord[] = [];
+  const spoilt = new Set<string>();
   let reads = 0;
 
   const place: PlanPlace = {
@@ -123,7 +124,7 @@ export function plannerWorld() {
     }),
     read: async (id) => {
       reads += 1;
-      const found = snapshots.find(({ entry }) => entry.id === id);
+      const found = spoilt.has(id) ? undefined : snapshots.find(({ entry }) => entry.id === id);
       return found === undefined
         ? { kind: 'failed', because: 'gone' }
         : {
@@ -162,7 +163,7 @@ export function plannerWorld() {
       );
       const number = snapshots.length + 1;
       const entry: SnapshotEntry = {
-        id: String(number).repeat(40).slice(0, 40),
+        id: number.toString(16).repeat(40).slice(0, 40),
         takenAt: instant(Date.UTC(2026, 0, number)),
         label,
         configHash: configHashOf(recorded),
@@ -177,6 +178,8 @@ export function plannerWorld() {
       const found = snapshots[at];
       if (found !== undefined) snapshots[at] = { ...found, entry: { ...found.entry, label } };
     },
+    /** From now on it is listed, and cannot be read. */
+    spoil: (id: string) => void spoilt.add(id),
     live: (files: string | Readonly<Record<string, string>>) => {
       const all = typeof files === 'string' ? { 'openclaw.json': files } : files;
       for (const [name, text] of Object.entries(all)) {

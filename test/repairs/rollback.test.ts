@@ -89,6 +89,9 @@ describe('the undo of a rollback that did not help', () => {
     expect(outcome).toEqual({ kind: 'done', because: expect.stringContaining(told) });
     expect(readFileSync(world.config, 'utf8')).toBe(bad);
     expect(labels.map((label) => label.slice(0, 8))).toEqual(marks);
+    expect((await listKept(world.deps.quarantine)).find(({ record }) => record.id === 'A7')).toMatchObject({
+      record: { state: 'undone', undoneFor: 'unhelpful' },
+    });
     expect((await hands.undo(undo, never)).kind).toBe('refused');
     expect(labels.length).toBe(marks.length);
   });

@@ -27,6 +27,27 @@ describe('a change that is taken back', () => {
     expect(tree(world.folder)).toEqual(after);
   });
 
+  it('tells in its record for what it was taken back, and again for what that was', async () => {
+    const world = swapWorld();
+    write(world.config, bad);
+    await swapTo(world, { 'openclaw.json': good });
+    await undoSwap('A1', world.deps, { why: 'asked' });
+    const of = async (id: string) => {
+      const read = await readKept(world.deps.quarantine, id);
+      return read.kind === 'read' ? read.record : null;
+    };
+    expect(await of('A1')).toMatchObject({ state: 'undone', undoneFor: 'asked' });
+    expect(await of('A1.undo')).toMatchObject({ state: 'made', undoes: 'A1', undoesFor: 'asked' });
+    await undoSwap('A1.undo', world.deps);
+    expect(await of('A1.undo')).toMatchObject({
+      state: 'undone',
+      undoesFor: 'asked',
+      undoneFor: 'unhelpful',
+    });
+    expect(await of('A1.undo.undo')).toMatchObject({ state: 'made', undoesFor: 'unhelpful' });
+    expect(await of('A1')).toMatchObject({ undoneFor: 'asked' });
+  });
+
   it('puts back a folder with all that is in it', async () => {
     const world = swapWorld();
     write(join(world.config, 'mine.txt'), 'mine');
@@ -80,7 +101,7 @@ describe('a change that is taken back', () => {
     world.processes = [{ pid: 77, ppid: 1, command: 'openclaw-configure' }];
     expect((await undoSwap('A1', world.deps)).kind).toBe('refused');
     world.processes = [];
-    expect((await undoSwap('A1', world.deps, AbortSignal.abort())).kind).toBe('failed');
+    expect((await undoSwap('A1', world.deps, { signal: AbortSignal.abort() })).kind).toBe('failed');
     writeFileSync(join(world.deps.quarantine, 'A1', '0-openclaw.json'), 'altered');
     expect((await undoSwap('A1', world.deps)).kind).toBe('refused');
     expect(readFileSync(world.config, 'utf8')).toBe(good);

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { instant } from '../../src/core/time.ts';
 import { createGit } from '../../src/system/git.ts';
 import { run } from '../../src/system/run.ts';
+import { ailments, fakeGit } from './fake-git.ts';
 import { workspace } from './workspace.ts';
 
 const git = ['/usr/bin/git', '/opt/homebrew/bin/git', '/usr/local/bin/git'].find((path) => existsSync(path));
@@ -183,8 +184,55 @@ describe('git', () => {
     rmSync(join(objects, folder), { recursive: true });
     expect(await store.check()).toMatchObject({
       kind: 'broken',
-      because: expect.stringContaining('git fsck'),
+      because: expect.stringMatching(/^git fsck .*[0-9a-f]{40}/),
     });
+  });
+
+  it.each(ailments)('does not call a repository damaged for $what', async ({ says, code, next }) => {
+    const { dir, store } = repository();
+    await store.init();
+    await store.commit(commitOf('1'));
+    const program = fakeGit(workspace(), git ?? '');
+    const ailing = createGit({ git: program.path, dir, run });
+    program.ail(says, code);
+    expect(await ailing.check()).toMatchObject({
+      kind: 'unknown',
+      because: expect.stringContaining(`; type: ${next}`),
+    });
+    program.heal();
+    expect(await ailing.check()).toEqual({ kind: 'sound' });
+  });
+
+  it('looks for the words of damage in what git says, not in the name of the folder', async () => {
+    const dir = join(workspace(), 'xcode-select: permission denied, is corrupt');
+    const store = createGit({ git: git ?? '', dir, run });
+    await store.init();
+    await store.commit(commitOf('1'));
+    const program = fakeGit(workspace(), git ?? '');
+    program.ail(`fatal: not known ${dir}`, 128);
+    const ailing = createGit({ git: program.path, dir, run });
+    expect(await ailing.check()).toMatchObject({ kind: 'unknown' });
+    const objects = join(dir, '.git', 'objects');
+    const [folder = ''] = readdirSync(objects).filter((name) => name.length === 2);
+    const [name = ''] = readdirSync(join(objects, folder));
+    rmSync(join(objects, folder, name));
+    // Its complaint names the folder.
+    writeFileSync(join(objects, folder, name), '');
+    expect(await store.check()).toMatchObject({ kind: 'broken' });
+  });
+
+  it.each([
+    ['HEAD', ''],
+    ['HEAD', 'garbage'],
+    ['config', '\0\0\0'],
+    ['packed-refs', 'garbage\n'],
+    ['refs/heads/main', ''],
+  ])('calls a repository damaged whose %s holds %j', async (name, text) => {
+    const { dir, store } = repository();
+    await store.init();
+    await store.commit(commitOf('1'));
+    writeFileSync(join(dir, '.git', name), text);
+    expect(await store.check()).toMatchObject({ kind: 'broken' });
   });
 
   it('keeps what it stores private', async () => {

@@ -51,6 +51,16 @@ describe('what a change replaced', () => {
     expect(statSync(join(folder, 'kept.json')).mode & 0o777).toBe(0o600);
   });
 
+  it('says why it was taken back; an older record does not, and is read all the same', async () => {
+    const directory = join(workspace(), 'quarantine');
+    await keep(directory, { state: 'undone', undoneFor: 'asked' });
+    await keep(directory, { id: 'A1.undo', undoes: 'A1', undoesFor: 'unconfirmed' });
+    await keep(directory, { id: 'A2', state: 'undone' });
+    expect(await readKept(directory, 'A1')).toMatchObject({ record: { undoneFor: 'asked' } });
+    expect(await readKept(directory, 'A1.undo')).toMatchObject({ record: { undoesFor: 'unconfirmed' } });
+    expect(await readKept(directory, 'A2')).toMatchObject({ record: record({ id: 'A2', state: 'undone' }) });
+  });
+
   it('is never mixed with that of another change of the same name; the newest answers', async () => {
     const directory = workspace();
     const folders = [await keep(directory), await keep(directory, { incident: 'I2' })];
@@ -85,6 +95,7 @@ describe('what a change replaced', () => {
   it.each([
     ['a relative path', (text: string) => text.replace('/q/A1/0-openclaw.json', 'x')],
     ['no kept file where one was', (text: string) => text.replace('"/q/A1/0-openclaw.json"', 'null')],
+    ['an unknown reason', (text: string) => text.replace('"undoes"', '"undoneFor": "whim", "undoes"')],
     ['an unknown state', (text: string) => text.replace('"made"', '"half"')],
     ['a mode that is none', (text: string) => text.replace('384', '"rw"')],
     ['a hash that is none', (text: string) => text.replace('c'.repeat(64), 'c')],

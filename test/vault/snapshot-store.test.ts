@@ -195,18 +195,27 @@ describe('the snapshot store', () => {
 });
 
 describe('labels', () => {
-  it('are tags, and bad wins over verified', async () => {
-    const { store, git } = storeIn(workspace());
+  it('are tags; bad wins over what was verified before, and a later boot with the same content over bad', async () => {
+    const { store, git, knownGood } = storeIn(workspace());
     const id = await recorded(store, config('1'));
     expect(await store.label(id, 'verified')).toEqual({ kind: 'done' });
     expect(await store.label(id, 'verified')).toEqual({ kind: 'done' });
     expect(git('tag', '--points-at', id).trim()).toBe(`verified/${id.slice(0, 12)}`);
     expect(await store.label(id, 'bad')).toEqual({ kind: 'done' });
-    expect(await store.label(id, 'verified')).toEqual({ kind: 'done' });
-    const listing = await store.list(1);
-    expect(listing.kind === 'listed' && listing.entries[0]?.label).toBe('bad');
+    const labelOf = async () => {
+      const listing = await store.list(10);
+      return listing.kind === 'listed' ? listing.entries.find((entry) => entry.id === id)?.label : null;
+    };
+    expect(await labelOf()).toBe('bad');
     // A lightweight tag names the commit itself.
     expect(git('cat-file', '-t', `bad/${id.slice(0, 12)}`).trim()).toBe('commit');
+    const other = await recorded(store, config('2'));
+    expect(await store.label(other, 'verified')).toEqual({ kind: 'done' });
+    expect(await labelOf()).toBe('bad');
+    expect(await store.label(id, 'verified')).toEqual({ kind: 'done' });
+    expect(await labelOf()).toBe('verified');
+    const copy = readdirSync(knownGood).find((name) => name.endsWith(id.slice(0, 12))) ?? '';
+    expect(readdirSync(join(knownGood, copy))).not.toContain('bad');
   });
 
   it('are refused for what is no snapshot', async () => {

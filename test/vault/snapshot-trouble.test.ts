@@ -200,7 +200,7 @@ describe('a repository in trouble', () => {
     full = true;
     expect(await ground.store.record(config('2'), { aside: null })).toEqual({
       kind: 'failed',
-      because: 'git fast-import failed: the disk is full',
+      because: 'git fast-import failed: the disk is full; type: df -h',
     });
     expect(readdirSync(root).toSorted()).toEqual(['config-backup', 'state']);
     full = false;

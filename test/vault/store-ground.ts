@@ -13,7 +13,7 @@ const tool = (name: string): string =>
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path)) ?? `/no/${name}`;
 
-const gitPath = tool('git');
+export const gitPath = tool('git');
 const clock = systemClock();
 const processes = createProcesses({ ps: tool('ps'), run, clock });
 
@@ -31,7 +31,11 @@ export interface StoreGround {
 /** A real store with the real git under one folder; `wrap` stands between the store and its children. */
 export function storeIn(
   root: string,
-  { wrap, time }: { readonly wrap?: (run: Run) => Run; readonly time?: Clock } = {},
+  {
+    wrap,
+    time,
+    git: program = gitPath,
+  }: { readonly wrap?: (run: Run) => Run; readonly time?: Clock; readonly git?: string } = {},
 ): StoreGround {
   const dir = join(root, 'config-backup');
   const knownGood = join(root, 'state', 'known-good');
@@ -50,7 +54,7 @@ export function storeIn(
       dir,
       knownGood,
       lease,
-      git: gitPath,
+      git: program,
       run: counted,
       clock: time ?? clock,
       processes,
