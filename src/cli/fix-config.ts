@@ -139,6 +139,7 @@ async function putAlone(draft: PlanDraft, { context, ground, output }: Fixing): 
         exitCode: made.kind === 'refused' ? exitCodes.refused : exitCodes.unhealthy,
       });
     output.say(`it is in place; what it replaced is kept in ${made.kept.folder}`);
+    if (made.unfinished !== null) output.say(made.unfinished);
     const because = `the watchdog does not run, so nobody watches it: "${startCommand(context, true)}"; undo with "immune undo ${id}"`;
     const { changes } = draft;
     return output.end({ exitCode: exitCodes.ok, outcome: 'in-place', because, trial: id, changes });

@@ -29,7 +29,8 @@ async function undoHere(
       const outcome = await undoSwap(id, deps, { why: 'asked', signal: context.signal });
       if (outcome.kind !== 'done') return { ok: false, text: outcome.because };
       const { folder } = outcome.kept;
-      const text = `the change ${id} was taken back; what it had put in place is kept in ${folder}`;
+      const later = outcome.unfinished === null ? '' : `; ${outcome.unfinished}`;
+      const text = `the change ${id} was taken back; what it had put in place is kept in ${folder}${later}`;
       return {
         ok: true,
         text: `${text}\nthe watchdog does not run: start the gateway yourself if it is down`,

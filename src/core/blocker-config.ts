@@ -46,8 +46,16 @@ export function configBlocker({ evidence, state, now, rules }: Look): Blocker | 
             because: `still running on the old config; the next start would fail: ${config.because}`,
           },
     mend: mendOf(rollback, config.hash),
-    settled: age >= rules.policy.editGraceMs,
+    settled: age >= rules.policy.editGraceMs || hasFailedWithIt({ evidence, state }),
   };
+}
+
+/** A start that began with this content has ended: whoever is still at it is not going to be there for the next one. */
+function hasFailedWithIt({ evidence, state }: Pick<Look, 'evidence' | 'state'>): boolean {
+  const { generation, configSeen } = state;
+  if (generation === null || configSeen === null) return false;
+  const isOver = evidence.service.kind === 'scheduled' || evidence.service.kind === 'stopped';
+  return isOver && generation.readyAt === null && generation.firstSeenAt >= configSeen.since;
 }
 
 function mendOf(rollback: GroundEvidence['rollback'], replaces: string | null): Blocker['mend'] {

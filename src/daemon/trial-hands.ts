@@ -54,7 +54,10 @@ export function createTrialHands(parts: TrialHandParts): TrialHands {
       if (outcome.kind !== 'done') return outcome;
       return {
         kind: 'done',
-        because: `the change ${id} was taken back; what it had put in place is kept in ${outcome.kept.folder}`,
+        because: [
+          `the change ${id} was taken back; what it had put in place is kept in ${outcome.kept.folder}`,
+          ...(outcome.unfinished === null ? [] : [outcome.unfinished]),
+        ].join('; '),
       };
     },
     kept: (id) => keptState(parts.swap().quarantine, id),

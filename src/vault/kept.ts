@@ -33,7 +33,7 @@ export interface KeptFile {
 }
 
 /** Why a change was taken back; `interrupted`: it never came to be. */
-export type UndoneFor = UndoPurpose | 'interrupted';
+type UndoneFor = UndoPurpose | 'interrupted';
 
 /** What a change of the config replaced, byte for byte: `quarantine/<id>/kept.json`. */
 export interface KeptRecord {

@@ -106,13 +106,13 @@ function writeBad(secrets: readonly string[]): void {
   const gateway = {
     bogus: one,
     prt: two,
-    tokn: three,
+    glop: three,
     list: [four, five, six],
     deep: { in: { it: [seven] } },
   };
   home.write(
     'openclaw.json',
-    config(secrets, { gateway, root: { zork: eight, pasword: nine, hook: ten, rest } }),
+    config(secrets, { gateway, root: { zork: eight, glorp: nine, hook: ten, rest } }),
   );
 }
 
@@ -319,7 +319,7 @@ describe('two hundred planted secrets', () => {
     await rollback(evidence);
     tellFiles();
     expect([...told.keys()].length).toBeGreaterThan(20);
-    expect(told.get('why-config')).toContain('gateway.tokn: cannot hold');
+    expect(told.get('why-config')).toContain('gateway.glop: cannot hold');
     expect(told.get('snapshots diff')).toContain('gateway.auth.token');
     expect(leaks()).toEqual([]);
   }, 60_000);

@@ -83,7 +83,9 @@ function ofConfig(machine: Machine, replaces: string | null, steppedAt: number):
   if (!nameless && replaces !== config.id) return `of ${replaces}, which is not the file that lies there`;
   // Whoever deletes or locks the file twice cannot be told from one who did it long ago.
   const fresh = !nameless && config.by === 'user' && t - config.changedAt < editMs;
-  if (fresh && steppedAt < config.changedAt) return 'under the hands of its editor';
+  // A start has failed with it: nobody waits for the next one.
+  const proven = machine.failedBoots.some((at) => at > config.changedAt);
+  if (fresh && !proven && steppedAt < config.changedAt) return 'under the hands of its editor';
   return around(machine);
 }
 

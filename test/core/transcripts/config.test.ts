@@ -247,3 +247,16 @@ test('a file that is being edited is left to its editor: ten quiet seconds first
                  written
   `);
 });
+
+test('a start that has failed with the edited file is the end of its grace', () => {
+  const t = transcriptOfServing();
+  t.sees('00:10', 'the held connection breaks', world.connectionBroke());
+  t.sees('00:11', 'no process, a refused config', on(down, ground.rejected, ground.snapshot()));
+  t.sees(
+    '00:13',
+    'a process boots with it',
+    on(world.booting(), ground.sound, ground.rejected, ground.snapshot()),
+  );
+  t.sees('00:16', 'it has ended', on(down, ground.rejected, ground.snapshot()));
+  expect(t.deeds).toEqual(['rollback']);
+});
