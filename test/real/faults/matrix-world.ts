@@ -30,6 +30,8 @@ const shortened = {
   // The same gateway is lost some fifty times in half an hour: on purpose.
   flap: { limit: 1_000, windowMs: '2h' },
   memoryBytes: 1_500_000_000,
+  // Here causes are told apart, and what is due is named; what a rollback does has scenarios of its own.
+  soakMs: '12h',
 } as const;
 
 const calmTimeoutMs = 120_000;
