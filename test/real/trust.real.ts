@@ -228,8 +228,15 @@ watchdogScenario(
   },
 );
 
-/** The config snapshots hold the config as it is, on purpose; Node itself is no file of ours. */
-const notSearched: ReadonlySet<string> = new Set(['config-backup', 'runtime', 'archives']);
+/** Copies of the config hold it as it is, on purpose; Node itself is no file of ours. */
+const notSearched: ReadonlySet<string> = new Set([
+  'config-backup',
+  'known-good',
+  'plans',
+  'quarantine',
+  'runtime',
+  'archives',
+]);
 
 /** No log, state or settings file of ours holds a secret. */
 function expectNoSecret(watchdog: WatchdogHome, secrets: readonly string[]): void {
