@@ -34,8 +34,13 @@ export async function followTrial(
     if (read.kind === 'read' && read.trial.id === id && read.trial.end !== null) return ended(read.trial);
     if (read.kind === 'read' && read.trial.id !== id)
       return { exitCode: exitCodes.unhealthy, outcome: 'watched', because: `another change followed ${id}` };
+    const undoing = read.kind === 'read' ? read.trial.undoing : null;
     const status = await readStatus(paths.state);
-    if (status.kind === 'read') {
+    if (undoing !== null) {
+      const standing = `it is being taken back, and that is tried until it is done: ${undoing.because}`;
+      if (standing !== told) say(standing);
+      told = standing;
+    } else if (status.kind === 'read') {
       const { phase, cause, because } = status.status.state;
       // The sentence counts seconds; what has changed is the phase or its cause.
       const standing = `${phase.kind} ${cause}`;

@@ -24,14 +24,22 @@ export interface TrialView {
   readonly until: Instant;
   /** It is taken back then, unless the operator confirms it. */
   readonly mustConfirm: boolean;
+  /** Why it is being taken back, where that has not gone through yet. */
+  readonly undoing: string | null;
 }
 
 /** What `immune status` shows of a trial; null where none is under watch. */
 export function trialViewOf(trial: Trial | null): TrialView | null {
   if (trial === null || trial.end !== null) return null;
-  const { id, kind, confirmBy, confirmed, watchUntil } = trial;
+  const { id, kind, confirmBy, confirmed, watchUntil, undoing } = trial;
   const mustConfirm = confirmBy !== null && !confirmed;
-  return { id, kind, until: mustConfirm ? confirmBy : watchUntil, mustConfirm };
+  return {
+    id,
+    kind,
+    until: mustConfirm ? confirmBy : watchUntil,
+    mustConfirm,
+    undoing: undoing?.because ?? null,
+  };
 }
 
 /** What the daemon knows, for `immune status`, and its heartbeat: `at` is fresh while the loop turns. */

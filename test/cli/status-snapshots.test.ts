@@ -102,6 +102,11 @@ describe('a config on trial', () => {
       { confirmBy: null, kind: 'fix' },
       'T3: a mended config is on trial for 9 min at most',
     ],
+    [
+      'that could not be taken back yet',
+      { undoing: { because: 'nobody confirmed it', why: 'unconfirmed', tries: 2, triedAt: now, told: [] } },
+      'T3: an applied config is being taken back, and that is tried again until it is done: nobody confirmed it',
+    ],
     ['that has come to its end', { end: { kind: 'holds', at: now, because: '', told: true } }, ''],
   ])('%s', (_name, change, words) => {
     expect(line(onTrial(change), 'trial').slice('trial      '.length)).toContain(words);
@@ -114,7 +119,7 @@ describe('a config on trial', () => {
 
   it('is in the JSON with its deadline', () => {
     expect(statusJson(onTrial({}))).toMatchObject({
-      trial: { id: 'T3', kind: 'apply', until: '2026-11-22T12:01:40.000Z', mustConfirm: true },
+      trial: { id: 'T3', kind: 'apply', until: '2026-11-22T12:01:40.000Z', mustConfirm: true, undoing: null },
     });
     expect(trialViewOf(null)).toBeNull();
   });

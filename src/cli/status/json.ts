@@ -68,7 +68,13 @@ export function statusJson(facts: StatusFacts): Readonly<Record<string, unknown>
     trial:
       trial === null
         ? null
-        : { id: trial.id, kind: trial.kind, until: iso(trial.until), mustConfirm: trial.mustConfirm },
+        : {
+            id: trial.id,
+            kind: trial.kind,
+            until: iso(trial.until),
+            mustConfirm: trial.mustConfirm,
+            undoing: trial.undoing ?? null,
+          },
     next: {
       deepProbe: iso(status?.nextDeepProbeAt),
       snapshot: iso(status?.nextSnapshotAt),

@@ -44,6 +44,9 @@ export function trialLines(facts: StatusFacts): readonly string[] {
   const what = kind === 'apply' ? 'an applied config' : 'a mended config';
   if (watchdogOf(facts).kind !== 'alive')
     return [`${id}: ${what} is on trial, and the watchdog judges it when it runs again`];
+  // A status written by an older watchdog does not have it.
+  if ((trial.undoing ?? null) !== null)
+    return [`${id}: ${what} is being taken back, and that is tried again until it is done: ${trial.undoing}`];
   const left = spellUntil(until, facts.now);
   return [
     mustConfirm
