@@ -29,7 +29,7 @@ type Tended =
 
 /** The store with what only its keeper needs. */
 export interface KeptStore extends SnapshotStore {
-  /** Once a day reads every object, and begins a new repository where one is damaged. */
+  /** Once a day, or when a snapshot could not be read, reads every object; begins a new repository where one is damaged. */
   tend(): Promise<Tended>;
 }
 
@@ -50,6 +50,13 @@ export function createSnapshotStore(parts: StoreParts): KeptStore {
   };
   const reader = snapshotReader({ dir, knownGood, git });
   const label = snapshotLabels({ dir, knownGood, git, ...reader });
+  /** A rollback may be waiting for what could not be read: that is not left to the daily check. */
+  let doubtful = false;
+  const read: SnapshotStore['read'] = async (id) => {
+    const outcome = await reader.read(id);
+    doubtful ||= outcome.kind === 'failed';
+    return outcome;
+  };
 
   const tend = async (): Promise<Tended> => {
     if (git === null) return noGit;
@@ -62,10 +69,11 @@ export function createSnapshotStore(parts: StoreParts): KeptStore {
     const path = join(git.store, checkedFile);
     const before = Date.parse(await files.readFile(path, 'utf8').catch(() => ''));
     const age = clock.now() - before;
-    if (age >= 0 && age < tendEveryMs) return { kind: 'not-due' };
+    if (!doubtful && age >= 0 && age < tendEveryMs) return { kind: 'not-due' };
     return exclusive(async (): Promise<Tended> => {
       const health = await git.check();
       if (health.kind === 'unknown') return { kind: 'failed', because: health.because };
+      doubtful = false;
       const rescued = health.kind === 'broken' ? await rescueRepository(repository, health.because) : null;
       if (rescued?.kind === 'failed') return rescued;
       await noteChecked(path, clock.now());
@@ -75,6 +83,7 @@ export function createSnapshotStore(parts: StoreParts): KeptStore {
 
   return {
     ...reader,
+    read,
     record: snapshotRecorder({ dir, git, clock, exclusive, repository }),
     label: (id, wanted) =>
       exclusive(async () => {

@@ -104,6 +104,18 @@ describe('a repository in trouble', () => {
     },
   );
 
+  it('is checked at once when a snapshot of it could not be read', async () => {
+    const ground = storeIn(workspace());
+    const [, , id = ''] = await history(ground);
+    expect(await ground.store.tend()).toEqual({ kind: 'sound' });
+    expect(await ground.store.tend()).toEqual({ kind: 'not-due' });
+    damage(objectPath(ground, 'main:openclaw.json'));
+    expect(await ground.store.tend()).toEqual({ kind: 'not-due' });
+    expect((await ground.store.read(id)).kind).toBe('failed');
+    expect(await ground.store.tend()).toMatchObject({ kind: 'mended' });
+    expect(await ground.store.tend()).toEqual({ kind: 'not-due' });
+  });
+
   it('is begun anew when a label finds it damaged, and the content is recorded and labelled once more', async () => {
     const ground = storeIn(workspace());
     const [, , id = ''] = await history(ground);
