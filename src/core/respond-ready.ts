@@ -1,3 +1,4 @@
+import { configKey } from './blocker-config.ts';
 import { type Decision, decision, pause } from './decision.ts';
 import { calmed, stableFor } from './flap.ts';
 import { keptIn } from './in-place.ts';
@@ -23,7 +24,11 @@ export function ready(named: State, { also }: Assessment, moment: Moment): Decis
     wanted: 'up',
     graceUntil: null,
   };
-  const { state, notices } = tellNews(calm, { news: newsOf(calm, also), doubtful: doubtfulOf(moment) }, now);
+  const { state, notices } = tellNews(
+    calm,
+    { news: newsOf(calm, also, moment), isGood: isGood(moment) },
+    now,
+  );
   if (!isOpen(state)) {
     const answered = answeredFor(state, now, moment.rules.policy);
     return decision(
@@ -91,7 +96,7 @@ interface News {
   readonly text: string;
 }
 
-function newsOf(state: State, also: Assessment['also']): readonly News[] {
+function newsOf(state: State, also: Assessment['also'], { evidence }: Moment): readonly News[] {
   // Notes beyond the findings; a finding is told once by its cause, for its words may change from look to look.
   const words = also.map(({ because }) => because);
   const others = state.notes.filter((note) => !words.includes(note));
@@ -104,31 +109,41 @@ function newsOf(state: State, also: Assessment['also']): readonly News[] {
       ]
     : [];
   return [
-    ...also.map(({ cause, because }) => ({ key: `also:${cause}`, text: because })),
+    ...also.map(({ cause, because }) => ({
+      // Each bad content of the config has a fault of its own.
+      key: cause === 'config-latent' ? `${latent}${configKey(evidence.ground.config)}` : `also:${cause}`,
+      text: because,
+    })),
     // By its kind: the words behind the colon may change from look to look.
     ...others.map((text) => ({ key: text.replace(/:.*/s, ''), text })),
     ...flaps,
   ];
 }
 
+const latent = 'also:config-latent:';
+
 /** A bad config is over when the file is known to be good: not while a new content of it is still being judged. */
-function doubtfulOf({ evidence }: Moment): readonly string[] {
+function isGood({ evidence }: Moment): boolean {
   const { config } = evidence.ground;
-  const isGood = config.kind === 'sound' && config.validator === 'valid';
-  return isGood ? [] : ['also:config-latent'];
+  return config.kind === 'sound' && config.validator === 'valid';
 }
 
 /** A key of what was told, as people know it: the cause behind `also:` and the like, or the note itself. */
-const nameOf = (key: string): string => key.replace(/^(?:also|long|would:[^:]*):/, '');
+const nameOf = (key: string): string =>
+  key.startsWith(latent) ? 'config-latent' : key.replace(/^(?:also|long|would:[^:]*):/, '');
 
 /** Tells what is new, and once that what was told before is over. */
 function tellNews(
   state: State,
-  { news, doubtful }: { readonly news: readonly News[]; readonly doubtful: readonly string[] },
+  { news, isGood: good }: { readonly news: readonly News[]; readonly isGood: boolean },
   now: Instant,
 ): { readonly state: State; readonly notices: readonly Notice[] } {
   const incident = state.incident?.id ?? null;
-  const still = state.told.filter((key) => news.some((each) => each.key === key) || doubtful.includes(key));
+  const isLatent = (key: string): boolean => key.startsWith(latent);
+  const unsettled = !good && !news.some(({ key }) => isLatent(key));
+  const still = state.told.filter(
+    (key) => news.some((each) => each.key === key) || (unsettled && isLatent(key)),
+  );
   const fresh = news.filter(({ key }) => !still.includes(key));
   const notices = fresh.map(({ text }): Notice => ({ kind: 'told', at: now, incident, text }));
   const over = state.told.filter((key) => !still.includes(key)).map(nameOf);

@@ -55,6 +55,7 @@ test('a second edit of a bad config is not called over before it is judged', () 
     00:30  the validator gave no answer
     00:35 to 00:45  it is bad too
         00:40  healthy: serving (also config-latent) | the gateway answers and the held connection is accepted
+        00:40  [told] still running on the old config; the next start would fail: line 7 is half written
     00:50  it is sound
         00:50  healthy: serving | the gateway answers and the held connection is accepted
         00:50  [told] what was told before is over (config-latent): the gateway serves
