@@ -1,4 +1,4 @@
-import type { Action } from '../../src/core/state.ts';
+import type { Action, ActionOutcome } from '../../src/core/state.ts';
 import { type Deed, perform } from './hands.ts';
 import { holds, type Machine } from './machine.ts';
 
@@ -33,3 +33,13 @@ export function carryOut({ stuck, action }: Flight, machine: Machine): Deed {
 }
 
 const numberOf = ({ id }: Action): number => Number(id.slice(1));
+
+/**
+ * What is told of it in the end. One that hangs is given up on, whatever it has done; but a repair of files never says
+ * that it failed where it has replaced something.
+ */
+export function outcomeOf({ action: { step }, deed, stuck }: Flight): ActionOutcome['kind'] {
+  if (deed === null) return 'failed';
+  const isOfFiles = step.kind === 'rollback' || step.kind === 'reinstall' || step.kind === 'undo';
+  return stuck && deed.kind === 'done' && !isOfFiles ? 'failed' : deed.kind;
+}

@@ -1,9 +1,9 @@
 import type { Rules } from '../../src/core/look.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
-import type { Action, ActionOutcome } from '../../src/core/state.ts';
+import type { Action } from '../../src/core/state.ts';
 import { instant } from '../../src/core/time.ts';
 import { type Asked, createChecks, Violation } from './checks.ts';
-import { carryOut, type Flight, launch } from './flight.ts';
+import { carryOut, type Flight, launch, outcomeOf } from './flight.ts';
 import type { Happening, Story } from './happening.ts';
 import { nextChange, settle } from './launchd.ts';
 import { createMachine, dawnMs, holds, isHung, never } from './machine.ts';
@@ -108,15 +108,12 @@ export function live(story: Story, how: How): Life {
     flying.deed = deed;
     settle(machine);
     say(`deed ${flying.action.id} ${deed.kind}`);
-    checks.did(
-      flying.action,
-      flying.stuck ? { ...deed, kind: deed.kind === 'done' ? 'failed' : deed.kind } : deed,
-    );
+    checks.did(flying.action, { ...deed, kind: outcomeOf(flying) });
     if (dieAt === 'after-deed') die(dieForS);
   };
 
   const land = (flying: Flight): void => {
-    const kind: ActionOutcome['kind'] = flying.stuck ? 'failed' : (flying.deed?.kind ?? 'failed');
+    const kind = outcomeOf(flying);
     flight = null;
     if (loseOutcome) {
       loseOutcome = false;
