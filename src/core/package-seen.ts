@@ -35,7 +35,8 @@ export function notePackage(state: State, dependencies: DependencyEvidence, now:
 /** Words about the package count only while it is the one they were said of: a mended one has not been started yet. */
 export function isOfThisPackage({ at }: LogFinding, { evidence, state, now }: Look): boolean {
   if (state.packageSeen === null) return true;
-  // Words without a time may be older than any change that was seen.
-  if (at === null) return state.packageSeen.since === 0;
+  // Words without a time are younger than the newest moment in which the gateway served, and may be older than a change
+  // of the package that came after that.
+  if (at === null) return (state.lastReady?.readyAt ?? 0) >= state.packageSeen.since;
   return since(state.packageSeen.since, now) >= evidence.at - at;
 }

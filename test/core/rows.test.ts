@@ -101,3 +101,24 @@ test.each([
   expect(isOfThisPackage({ sign: 'module-missing', at, text: '' }, seen)).toBe(counts);
   expect(isOfThisPackage({ sign: 'module-missing', at, text: '' }, look(world.relaunching))).toBe(true);
 });
+
+test.each([
+  ['the gateway was never ready', null, false],
+  ['it was ready last before the package changed', moment('04:59'), false],
+  ['it has been ready since', moment('05:00'), true],
+] as const)(
+  'a line without a moment is about this package where it is younger than that: %s',
+  (_name, readyAt, counts) => {
+    const packageSeen = { key: 'intact 2026.9.6', since: moment('05:00') };
+    const lastReady = {
+      pid: 1,
+      startedAt: null,
+      bootId: null,
+      firstSeenAt: moment('04:00'),
+      listenedAt: null,
+      readyAt,
+    };
+    const seen = { ...look(world.relaunching), state: { ...initialState, packageSeen, lastReady } };
+    expect(isOfThisPackage({ sign: 'schema-newer', at: null, text: '' }, seen)).toBe(counts);
+  },
+);
