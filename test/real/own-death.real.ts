@@ -7,7 +7,7 @@ import { bootTimeoutMs, type GatewayHome } from './gateway-home.ts';
 import { writeConfig } from './home-template.ts';
 import { signal, until } from './processes.ts';
 import { watchdogScenario } from './scenario.ts';
-import type { WatchdogHome } from './watchdog-home.ts';
+import type { StatusFile, WatchdogHome } from './watchdog-home.ts';
 import { daemonPid, intentsOf, noticesOf, told, waitForNotice } from './watching.ts';
 
 // The watchdog itself dies or hangs: launchd or the sentinel brings it back, and what it announced is not done twice.
@@ -82,6 +82,8 @@ watchdogScenario(
     await healthyAndHeld(watchdog);
     const pid = await gateway.pid();
     const from = markNow(gateway, watchdog);
+    // Its own first snapshot is made: frozen in the middle of one it would hold the lease, and the job come back empty.
+    await watchdog.waitForStatus('the first snapshot to be told', hasSnapshot, { timeoutMs: 60_000 });
     const frozen = daemonPid(watchdog);
     signal(frozen, 'SIGSTOP');
 
@@ -151,6 +153,11 @@ async function expectOneRestart(
 }
 
 /** As documented for a person: a kickstart of the job. Gives what the job said it did. */
+function hasSnapshot({ snapshots }: StatusFile): boolean {
+  const { newestAt } = (snapshots ?? {}) as { readonly newestAt?: unknown };
+  return typeof newestAt === 'number';
+}
+
 async function runJob(
   gateway: GatewayHome,
   watchdog: WatchdogHome,
