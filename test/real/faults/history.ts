@@ -45,15 +45,26 @@ const bootsOf = (gateway: GatewayHome, pid: number): number =>
     ),
   );
 
-/** Kills it as soon as its boot stands in the record, and lets launchd start the next. */
-async function killUnclean(gateway: GatewayHome): Promise<void> {
-  const pid = await until('a process', gateway.pid, { timeoutMs: bootTimeoutMs });
+/**
+ * Kills it as soon as its boot stands in the record, and lets launchd start the next. launchd names the pid of the one
+ * before for a moment after its end: that one is not killed again. Gives the pid of the killed one.
+ */
+async function killUnclean(gateway: GatewayHome, before: number | null): Promise<number> {
+  const pid = await until(
+    'a new process',
+    async () => {
+      const now = await gateway.pid();
+      return now === before ? null : now;
+    },
+    { timeoutMs: bootTimeoutMs },
+  );
   await until(`the boot of ${pid} to be recorded`, () => (bootsOf(gateway, pid) > 0 ? true : null), {
     timeoutMs: bootTimeoutMs,
   });
   signal(pid, 'SIGKILL');
   await until(`process ${pid} to end`, () => (isAlive(pid) ? null : true), { timeoutMs: endTimeoutMs });
   await gateway.launchctl('kickstart', gateway.target);
+  return pid;
 }
 
 export const history: readonly Fault[] = [
@@ -63,7 +74,8 @@ export const history: readonly Fault[] = [
     ends: ['tell', 'nothing'],
     versions: [newestVersion],
     inject: async (gateway) => {
-      for (let boot = 0; boot < breakerBoots; boot += 1) await killUnclean(gateway);
+      let killed: number | null = null;
+      for (let boot = 0; boot < breakerBoots; boot += 1) killed = await killUnclean(gateway, killed);
       return nothingToUndo;
     },
   },
