@@ -5,12 +5,14 @@ set -eu
 
 usage() {
   cat <<'TEXT'
-usage: ./install.sh [--dry-run] [--observe]      install or upgrade the watchdog, start it, verify it
+usage: ./install.sh [--dry-run] [--observe] [--safe-start]
+                                              install or upgrade the watchdog, start it, verify it
        ./install.sh --uninstall [--purge] [--dry-run]
        ./install.sh --demo [--real]              a show in a temporary folder, on any machine
 
   --dry-run    print every file and every command, change nothing
   --observe    install a watchdog that decides and alerts but never acts
+  --safe-start also look at the package before every start of the gateway; the gateway restarts once now
   --uninstall  remove all of it; settings, backups and logs stay
   --purge      with --uninstall: remove settings, backups and logs too
   --demo       break a practice gateway in every way and watch it being repaired
@@ -34,6 +36,7 @@ unknown() {
     --dry* | --plan | -n) near='--dry-run' ;;
     --obs* | --watch*) near='--observe' ;;
     --un* | --remove | --del*) near='--uninstall' ;;
+    --saf*) near='--safe-start' ;;
     --pur* | --all) near='--uninstall --purge' ;;
     --de* | demo) near='--demo' ;;
     --rea*) near='--demo --real' ;;
@@ -42,13 +45,14 @@ unknown() {
   fail 2 "unknown option: $1" "did you mean: ./install.sh $near"
 }
 
-demo=no real=no dry=no observe=no uninstall=no purge=no
+demo=no real=no dry=no observe=no safe=no uninstall=no purge=no
 for option in "$@"; do
   case $option in
     --demo) demo=yes ;;
     --real) real=yes ;;
     --dry-run) dry=yes ;;
     --observe) observe=yes ;;
+    --safe-start) safe=yes ;;
     --uninstall) uninstall=yes ;;
     --purge) purge=yes ;;
     --help | -h) usage && exit 0 ;;
@@ -57,6 +61,7 @@ for option in "$@"; do
 done
 [ "$real" = no ] || [ "$demo" = yes ] || fail 2 '--real belongs to --demo' 'next: ./install.sh --demo --real'
 [ "$purge" = no ] || [ "$uninstall" = yes ] || fail 2 '--purge belongs to --uninstall' 'next: ./install.sh --uninstall --purge'
+[ "$safe" = no ] || [ "$demo$uninstall" = nono ] || fail 2 '--safe-start belongs to installing' 'next: ./install.sh --safe-start'
 case $demo$dry$observe$uninstall in
   yes*yes*) fail 2 '--demo goes with --real only' 'next: ./install.sh --demo' ;;
   nonoyesyes | noyesyesyes) fail 2 '--observe and --uninstall exclude each other' 'next: ./install.sh --help' ;;
@@ -85,6 +90,7 @@ run_immune() {
   set -- "$@" "$verb"
   [ "$dry" = no ] || set -- "$@" --dry-run
   [ "$observe" = no ] || set -- "$@" --observe
+  [ "$safe" = no ] || set -- "$@" --safe-start
   [ "$purge" = no ] || set -- "$@" --purge
   exec "$@"
 }

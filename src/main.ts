@@ -103,8 +103,28 @@ async function perform(command: Command): Promise<number> {
       const context = await makeContext(true);
       return (await import('./cli/fix-config.ts')).runFixConfig(command.ask, context, systemTerminal());
     }
+    case 'fix-deps': {
+      const { systemTerminal } = await import('./cli/terminal.ts');
+      const { openPackageShop } = await import('./cli/package-shop.ts');
+      const context = await makeContext(true);
+      const shop = await openPackageShop(context, 'the repair of the package');
+      const { runFixDeps } = await import('./cli/fix-deps.ts');
+      const on = { context, terminal: systemTerminal(), shop };
+      return runFixDeps(command.ask, on).finally(shop.close);
+    }
+    case 'archives': {
+      const { openArchivesShop } = await import('./cli/archives-shop.ts');
+      const context = await makeContext(true);
+      const shop = await openArchivesShop(context, 'the look at the archives');
+      return (await import('./cli/archives.ts')).runArchives(command, context, shop).finally(shop.close);
+    }
     case 'job':
       return (await import('./cli/job.ts')).runJobCommand(command.job, await makeContext(false));
+    case 'safe-start': {
+      const context = await makeContext(true);
+      const open = async () => (await import('./cli/package-shop.ts')).openPackageShop(context, 'safe start');
+      return (await import('./cli/safe-start.ts')).runSafeStart(context, open);
+    }
     case 'install':
       return (await import('./cli/install/install.ts')).runInstall(command, await installerDeps());
     case 'uninstall':

@@ -111,7 +111,6 @@ describe('the architecture', () => {
       // The operator's editor gets the terminal itself.
       'cli/terminal.ts',
       'system/embedded/spawn.ts',
-      'system/tarball.ts',
     ]);
   });
 

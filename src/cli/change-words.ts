@@ -24,6 +24,11 @@ export interface FixAsk extends Manner {
   readonly from: string | null;
 }
 
+export interface FixDepsAsk extends Manner {
+  /** npm may fetch what no archive of ours holds. */
+  readonly network: boolean;
+}
+
 interface Words {
   readonly switches: ReadonlySet<string>;
   readonly values: ReadonlyMap<string, string>;
@@ -35,16 +40,18 @@ type Change =
   | { readonly kind: 'edit'; readonly ask: EditAsk }
   | { readonly kind: 'undo'; readonly id: string }
   | { readonly kind: 'fix-config'; readonly ask: FixAsk }
+  | { readonly kind: 'fix-deps'; readonly ask: FixDepsAsk }
   | { readonly kind: 'refused'; readonly message: string; readonly hint: string };
 
-/** The words of the verbs that change the config. */
+/** The words of the verbs that change the config or the package. */
 export function parseChange(
-  verb: 'apply' | 'edit' | 'undo' | 'fix-config',
+  verb: 'apply' | 'edit' | 'undo' | 'fix-config' | 'fix-deps',
   { switches, values, argument }: Words,
 ): Change {
   const manner = { dryRun: switches.has('dry-run'), yes: switches.has('yes'), json: switches.has('json') };
   if (verb === 'fix-config')
     return { kind: 'fix-config', ask: { ...manner, from: values.get('from') ?? null } };
+  if (verb === 'fix-deps') return { kind: 'fix-deps', ask: { ...manner, network: switches.has('network') } };
   if (verb === 'undo') {
     if (argument === null)
       return refused('"immune undo" needs the id of a change, as its notice names it', 'immune undo T1');

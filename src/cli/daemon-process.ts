@@ -39,6 +39,23 @@ export async function askDaemon(
   return answer === null ? { kind: 'silent' } : { kind: 'answer', answer };
 }
 
+/** As `askDaemon`, for what takes minutes: Ctrl-C ends the waiting, and never what the daemon has begun. */
+export async function askPatiently(
+  request: Request,
+  context: Context,
+  { timeoutMs, onAsked }: { readonly timeoutMs: number; readonly onAsked: () => void },
+): Promise<DaemonAnswer | { readonly kind: 'interrupted' }> {
+  const { clock, paths, signal } = context;
+  const before = await readStatus(paths.state);
+  if (before.kind !== 'read' || !processExists(before.status.pid)) {
+    return { kind: 'none', everRan: before.kind !== 'missing' };
+  }
+  onAsked();
+  const answer = await sendRequest(paths.state, request, { clock, timeoutMs, signal });
+  if (answer !== null) return { kind: 'answer', answer };
+  return { kind: signal.aborted ? 'interrupted' : 'silent' };
+}
+
 export function kickstartCommand(uid: number, options: { readonly kill: boolean }): string {
   return `launchctl kickstart ${options.kill ? '-k ' : ''}gui/${uid}/${labelOf('watchdog')}`;
 }

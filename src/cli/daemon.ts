@@ -1,8 +1,9 @@
 import type { Settings } from '../config/settings.ts';
 import { UserError } from '../core/errors.ts';
+import { type ArchiveJobParts, runArchive } from '../daemon/archive-job.ts';
 import { runDaemon } from '../daemon/daemon.ts';
 import { sightGateway } from '../daemon/gateway-sight.ts';
-import { type JobParts, runArchive, runSnapshot } from '../daemon/job-runs.ts';
+import { runSnapshot } from '../daemon/job-runs.ts';
 import { embeddedManager } from '../system/embedded/manager.ts';
 import { createSupervisor } from '../system/embedded/supervisor.ts';
 import { acquireLease } from '../system/lease.ts';
@@ -82,7 +83,7 @@ export async function runDaemonCommand(context: Context): Promise<number> {
   }
 }
 
-export function jobParts(context: Context, shop: Workshop, manager: ServiceManager): JobParts {
+export function jobParts(context: Context, shop: Workshop, manager: ServiceManager): ArchiveJobParts {
   const { settings } = shop.live.current();
   return {
     settings,
@@ -95,6 +96,7 @@ export function jobParts(context: Context, shop: Workshop, manager: ServiceManag
     installed: () => installedPackage(settings, context.uid),
     sight: () => sightGateway(settings, context.uid),
     watchdogLabel: labelOf('watchdog'),
+    signal: context.signal,
   };
 }
 

@@ -1,8 +1,12 @@
-import { runArchive, runSentinel, runSnapshot } from '../daemon/job-runs.ts';
+import { setPriority } from 'node:os';
+import { runArchive } from '../daemon/archive-job.ts';
+import { runSentinel, runSnapshot } from '../daemon/job-runs.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
 import type { Context } from './context.ts';
 import { jobParts } from './daemon.ts';
 import { launchdOf, openWorkshop } from './workshop.ts';
+
+const archiveNiceness = 10;
 
 /** `immune job snapshot|archive|sentinel`: what the LaunchAgents run, and a person may. 0 done or not due, 3 failed. */
 export async function runJobCommand(
@@ -13,7 +17,12 @@ export async function runJobCommand(
   const { settings } = shop.live.current();
   const manager: ServiceManager =
     settings.serviceManager === 'launchd' ? launchdOf(settings, context) : withoutJobs;
-  const parts = jobParts(context, shop, manager);
+  const parts = {
+    ...jobParts(context, shop, manager),
+    ...(context.err.isTTY === true ? { progress: (line: string) => context.err.write(`${line}\n`) } : {}),
+  };
+  // launchd gives its job a low priority; whoever starts it by hand wants to go on working as well.
+  if (job === 'archive') setPriority(archiveNiceness);
   try {
     const result = await { snapshot: runSnapshot, archive: runArchive, sentinel: runSentinel }[job](parts);
     context.out.write(`${result.text}\n`);

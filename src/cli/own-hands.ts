@@ -3,6 +3,7 @@ import { UserError } from '../core/errors.ts';
 import { listerOf } from '../gateway/live-processes.ts';
 import type { SwapDeps } from '../repairs/config-swap.ts';
 import { acquireLease } from '../system/lease.ts';
+import type { Processes } from '../system/process.ts';
 import { plansIn } from '../vault/plans.ts';
 import type { ChangeGround } from './change-ground.ts';
 import type { Context } from './context.ts';
@@ -22,14 +23,24 @@ export function swapDepsOf(ground: ChangeGround, { paths, clock, uid }: Context)
   };
 }
 
-/** Does the daemon's work in its absence: whoever holds the lease is the only one who changes anything. */
-export async function withOwnHands<T>(
+/** Changes the config in the daemon's absence. */
+export function withOwnHands<T>(
   { role, ground }: { readonly role: string; readonly ground: ChangeGround },
   context: Context,
   work: (deps: SwapDeps) => Promise<T>,
 ): Promise<T> {
+  const { processes } = ground.shop;
+  return underLease({ role, processes }, context, () => work(swapDepsOf(ground, context)));
+}
+
+/** Does the daemon's work in its absence: whoever holds the lease is the only one who changes anything. */
+export async function underLease<T>(
+  { role, processes }: { readonly role: string; readonly processes: Processes },
+  context: Context,
+  work: () => Promise<T>,
+): Promise<T> {
   const { paths, clock } = context;
-  const { own, isAlive } = ground.shop.processes;
+  const { own, isAlive } = processes;
   const lease = await acquireLease(paths.lease, { role }, { now: clock.now, own, isAlive });
   if (lease.kind === 'busy') {
     throw new UserError(
@@ -45,7 +56,7 @@ export async function withOwnHands<T>(
     });
   }
   try {
-    return await work(swapDepsOf(ground, context));
+    return await work();
   } finally {
     await lease.release();
   }

@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util';
 import { parseDuration } from '../config/duration.ts';
 import { suggest } from '../config/suggest.ts';
 import type { Millis } from '../core/time.ts';
-import { type ApplyAsk, type EditAsk, type FixAsk, parseChange } from './change-words.ts';
+import { type ArchivesAsk, parseArchives } from './archives-words.ts';
+import { type ApplyAsk, type EditAsk, type FixAsk, type FixDepsAsk, parseChange } from './change-words.ts';
 import { shown } from './shown.ts';
 import { parseSnapshots, type SnapshotsAsk } from './snapshots-words.ts';
 import { type CommandJob, jobNames, type OptionSpec, type VerbName, type VerbSpec, verbs } from './verbs.ts';
@@ -16,7 +17,14 @@ export type Command =
   | { readonly kind: 'resume' }
   | { readonly kind: 'logs'; readonly follow: boolean; readonly lines: number }
   | { readonly kind: 'daemon'; readonly foreground: boolean }
-  | { readonly kind: 'install'; readonly dryRun: boolean; readonly observe: boolean }
+  | {
+      readonly kind: 'install';
+      readonly dryRun: boolean;
+      readonly observe: boolean;
+      readonly safeStart: boolean;
+    }
+  /** What the wrapper asks before it starts the gateway. */
+  | { readonly kind: 'safe-start' }
   | { readonly kind: 'uninstall'; readonly dryRun: boolean; readonly purge: boolean }
   | { readonly kind: 'snapshots'; readonly ask: SnapshotsAsk; readonly json: boolean }
   | { readonly kind: 'why-config'; readonly json: boolean }
@@ -26,6 +34,8 @@ export type Command =
   | { readonly kind: 'confirm' }
   | { readonly kind: 'undo'; readonly id: string }
   | { readonly kind: 'fix-config'; readonly ask: FixAsk }
+  | { readonly kind: 'fix-deps'; readonly ask: FixDepsAsk }
+  | { readonly kind: 'archives'; readonly ask: ArchivesAsk; readonly json: boolean }
   | { readonly kind: 'job'; readonly job: CommandJob }
   | { readonly kind: 'help'; readonly verb: VerbName | null }
   | { readonly kind: 'version' };
@@ -96,6 +106,7 @@ function parseVerb(spec: VerbSpec & { readonly name: VerbName }, args: readonly 
     case 'repair':
     case 'acknowledge':
     case 'confirm':
+    case 'safe-start':
       return { kind: spec.name };
     case 'validate':
       return { kind: 'validate', file: argument, json: switches.has('json') };
@@ -103,18 +114,29 @@ function parseVerb(spec: VerbSpec & { readonly name: VerbName }, args: readonly 
     case 'edit':
     case 'undo':
     case 'fix-config':
+    case 'fix-deps':
       return parseChange(spec.name, read.words);
     case 'logs':
       return parseLogs(values.get('lines') ?? null, switches.has('follow'));
     case 'daemon':
       return { kind: 'daemon', foreground: switches.has('foreground') };
     case 'install':
-      return { kind: 'install', dryRun: switches.has('dry-run'), observe: switches.has('observe') };
+      return {
+        kind: 'install',
+        dryRun: switches.has('dry-run'),
+        observe: switches.has('observe'),
+        safeStart: switches.has('safe-start'),
+      };
     case 'uninstall':
       return { kind: 'uninstall', dryRun: switches.has('dry-run'), purge: switches.has('purge') };
     case 'snapshots': {
       const asked = parseSnapshots(all, values.get('limit') ?? null);
       if (asked.kind === 'ask') return { kind: 'snapshots', ask: asked.ask, json: switches.has('json') };
+      return refused(asked.because, asked.hint);
+    }
+    case 'archives': {
+      const asked = parseArchives(all, switches);
+      if (asked.kind === 'ask') return { kind: 'archives', ask: asked.ask, json: switches.has('json') };
       return refused(asked.because, asked.hint);
     }
     case 'why-config':

@@ -109,7 +109,14 @@ export const verbs = [
   {
     name: 'install',
     summary: 'install, start and verify (what install.sh calls)',
-    options: [dryRun, { name: 'observe', words: 'a watchdog that decides and tells, and never acts' }],
+    options: [
+      dryRun,
+      { name: 'observe', words: 'a watchdog that decides and tells, and never acts' },
+      {
+        name: 'safe-start',
+        words: 'also look at the package before every start of the gateway; it restarts once now',
+      },
+    ],
     argument: null,
     more: [],
   },
@@ -190,11 +197,12 @@ export const verbs = [
   },
   {
     name: 'undo',
-    summary: 'put back what a change of the config replaced',
+    summary: 'put back what a change of the config or a repair of the package replaced',
     options: [],
     argument: '<id>',
     more: [
-      'The id stands in the notice: T3 of an applied change, A7 of a repair. Refused when the config was changed since.',
+      'The id stands in the notice: T3 of an applied change, P2 of fix-deps, A7 of a repair by the watchdog.',
+      'Refused when the config, or what was put in the package, was changed since.',
     ],
   },
   {
@@ -214,6 +222,48 @@ export const verbs = [
     more: [
       'Single keys where that is enough, else the newest verified snapshot. Taken back if the gateway is not ready with it.',
       'Works without the watchdog too. Exit code 0: fine, or mended; 3: not; 4: refused.',
+    ],
+  },
+  {
+    name: 'fix-deps',
+    summary: 'put the installed OpenClaw package right, the same version, from our archive',
+    options: [
+      { name: 'dry-run', words: 'print what is wrong and the plan, change nothing' },
+      { name: 'network', words: 'let npm fetch what no archive holds; it is verified before it is used' },
+      yes,
+      json,
+    ],
+    argument: null,
+    more: [
+      'Names the packages and files that are missing, truncated or altered, and what is restored out of what.',
+      'Works without the watchdog too. What is replaced is kept: "immune undo" puts it back.',
+      'Exit code 0: fine, or mended; 3: not mended; 4: refused, nothing was changed; 5: something else is at work.',
+    ],
+  },
+  {
+    name: 'archives',
+    summary: 'the archives of the OpenClaw package: list, verify, compare',
+    options: [
+      json,
+      { name: 'full', words: 'with check: compare the bytes of every file, not only sizes' },
+      { name: 'dry-run', words: 'with restore, and needed there: print what would be restored' },
+    ],
+    argument: '[what]',
+    mostArguments: 2,
+    more: [
+      'What: list (also without a word), verify [name], check, restore [name] --dry-run.',
+      'A name is one of the list, its beginning, or "newest", which it is without one. Nothing here changes the package:',
+      'restoring is what "immune fix-deps" does.',
+      'Exit code 0: all is well; 3: an archive is damaged, the package differs, or there is nothing to look at.',
+    ],
+  },
+  {
+    name: 'safe-start',
+    summary: null,
+    options: [],
+    argument: null,
+    more: [
+      'What the safe-start wrapper asks when a file is missing. Never starts anything; always ends with 0.',
     ],
   },
   {

@@ -20,6 +20,8 @@ export interface Paths {
   readonly archives: string;
   readonly quarantine: string;
   readonly alertFile: string;
+  /** What launchd starts in the gateway's place, where that was asked for: it must outlive the rest of ours. */
+  readonly safeStart: string;
   readonly logs: string;
   /** `immune` on the operator's PATH. */
   readonly link: string;
@@ -58,6 +60,7 @@ export function resolvePaths(request: {
     archives: join(data, 'archives'),
     quarantine: join(data, 'quarantine'),
     alertFile: join(data, 'ALERT.md'),
+    safeStart: `${data}-safe-start`,
     logs,
     link: join(home, '.local', 'bin', 'immune'),
     launchAgents:

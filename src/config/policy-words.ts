@@ -32,6 +32,7 @@ export const policyWords: Readonly<Record<keyof Policy, string>> = {
   editGraceMs:
     'A config file that was just changed is left alone for this long, even when the gateway is down.',
   latentTellMs: 'An invalid config under a serving gateway is told after this long.',
+  latentMendMs: 'A package that became incomplete under a serving gateway is repaired after this long.',
   validatorMs: "OpenClaw's own config validator is given up on after this long.",
   soakMs: 'A config is verified once the gateway has booted with it and been ready for this long.',
   trialWatchMs: 'An applied config must hold this long before it is believed.',
@@ -40,6 +41,7 @@ export const policyWords: Readonly<Record<keyof Policy, string>> = {
   diskFreeBytes: 'Less free space than this counts as a full disk. Bytes.',
   memoryBytes: 'More memory than this, after it has doubled, is a runaway. Bytes.',
   actionDeadlineMs: 'An action without an outcome after this long is given up on.',
+  reinstallMs: 'The same for a repair of the openclaw package.',
   exitWaitMs: 'How long the old process may live after a restart was asked for before it is killed.',
   gapMs: 'A look this much later than planned means the machine slept.',
   wakeGraceMs: 'After a sleep nothing counts as failure for this long.',

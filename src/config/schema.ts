@@ -67,6 +67,10 @@ export const settingsSchema = z.strictObject({
     tmutil: absent(absolutePath),
   }),
   policy: z._default(z.strictObject(policyShape), {}),
+  archives: z._default(
+    z.strictObject({ maxBytes: z._default(count, 2_147_483_648), keepVersions: z._default(count, 3) }),
+    { maxBytes: 2_147_483_648, keepVersions: 3 },
+  ),
   schedule: z._default(
     z.strictObject({
       deepProbe: z._default(cron, '*/3 * * * *'),

@@ -5,9 +5,10 @@ import { policyWords } from './policy-words.ts';
 import type { Settings } from './settings.ts';
 
 /** What the installer found out. Policy values given here stand in the file; all others stand there commented out. */
-export interface SettingsToRender extends Omit<Settings, 'policy' | 'schedule'> {
+export interface SettingsToRender extends Omit<Settings, 'policy' | 'schedule' | 'archives'> {
   readonly policy?: Partial<Policy>;
   readonly schedule?: Settings['schedule'];
+  readonly archives?: Settings['archives'];
 }
 
 const defaultSchedule: Settings['schedule'] = {
@@ -15,6 +16,8 @@ const defaultSchedule: Settings['schedule'] = {
   snapshot: '7 * * * *',
   archive: '30 4 * * 0',
 };
+
+const defaultArchives: Settings['archives'] = { maxBytes: 2_147_483_648, keepVersions: 3 };
 
 const gatewayWords: Readonly<Record<keyof Settings['gateway'], string>> = {
   label: 'The launchd label of the gateway.',
@@ -36,7 +39,7 @@ const toolWords: Readonly<Record<keyof Settings['tools'], string>> = {
   lsof: 'Tells who listens on the port.',
   netstat: 'The same when lsof shows nothing: listeners of other users.',
   git: 'Keeps the config snapshots.',
-  tar: 'Packs the archives.',
+  tar: 'Reads an archive by hand; the watchdog itself does without.',
   tmutil: 'Takes a local snapshot of Time Machine before a config is applied. Only on macOS.',
 };
 
@@ -44,6 +47,12 @@ const scheduleWords: Readonly<Record<keyof Settings['schedule'], string>> = {
   deepProbe: 'When the deep probe runs, as a cron line.',
   snapshot: 'When the config is snapshotted even without a change.',
   archive: 'When the package is archived.',
+};
+
+const archiveWords: Readonly<Record<keyof Settings['archives'], string>> = {
+  maxBytes:
+    'Archives of older versions are removed beyond this; the newest of the installed version always stays.',
+  keepVersions: 'Of so many versions the newest archive is kept.',
 };
 
 /** The commented config.json5 the installer writes, once. A person edits it; nothing of ours ever rewrites it. */
@@ -64,6 +73,8 @@ export function renderSettings(settings: SettingsToRender): string {
     ...block('tools', toolWords, settings.tools),
     '',
     ...block('schedule', scheduleWords, settings.schedule ?? defaultSchedule),
+    '',
+    ...block('archives', archiveWords, settings.archives ?? defaultArchives),
     '',
     '  // Every duration and count the watchdog decides by. What is commented out shows the default.',
     '  policy: {',

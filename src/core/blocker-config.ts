@@ -1,6 +1,7 @@
 import type { Blocker } from './blockers.ts';
-import type { ConfigEvidence, GroundEvidence } from './ground-evidence.ts';
+import type { ConfigEvidence } from './ground-evidence.ts';
 import type { Look } from './look.ts';
+import { mendWith } from './mend.ts';
 import type { State } from './state.ts';
 import { type Instant, since } from './time.ts';
 
@@ -45,7 +46,10 @@ export function configBlocker({ evidence, state, now, rules }: Look): Blocker | 
             cause: 'config-latent',
             because: `still running on the old config; the next start would fail: ${config.because}`,
           },
-    mend: mendOf(rollback, config.hash),
+    mend: mendWith(rollback, {
+      ready: (remedy) => ({ kind: 'rollback', remedy, replaces: config.hash }),
+      unread: 'no snapshot was looked for yet',
+    }),
     settled: age >= rules.policy.editGraceMs || hasFailedWithIt({ evidence, state }),
   };
 }
@@ -56,21 +60,4 @@ function hasFailedWithIt({ evidence, state }: Pick<Look, 'evidence' | 'state'>):
   if (generation === null || configSeen === null) return false;
   const isOver = evidence.service.kind === 'scheduled' || evidence.service.kind === 'stopped';
   return isOver && generation.readyAt === null && generation.firstSeenAt >= configSeen.since;
-}
-
-function mendOf(rollback: GroundEvidence['rollback'], replaces: string | null): Blocker['mend'] {
-  switch (rollback.kind) {
-    case 'ready':
-      return { kind: 'rollback', remedy: rollback.id, replaces };
-    case 'pending':
-      return { kind: 'pending', because: rollback.because };
-    case 'unavailable':
-    case 'unknown':
-      return { kind: 'not-available', because: rollback.because };
-    case 'unread':
-      return { kind: 'not-available', because: 'no snapshot was looked for yet' };
-    /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
-    default:
-      return rollback satisfies never;
-  }
 }

@@ -1,6 +1,7 @@
 import type { Blocker } from './blockers.ts';
 import type { DependencyEvidence, LogFinding } from './ground-evidence.ts';
 import type { Finding, Look } from './look.ts';
+import { mendWith } from './mend.ts';
 import { isOfThisPackage } from './package-seen.ts';
 import { since } from './time.ts';
 
@@ -20,13 +21,10 @@ export function packageBlocker(look: Look): Blocker | null {
             because: `the openclaw package on disk might not start the gateway again: ${finding.because}`,
           }
         : null,
-    mend:
-      reinstall.kind === 'ready'
-        ? { kind: 'reinstall', remedy: reinstall.id, replaces: null }
-        : {
-            kind: 'not-available',
-            because: 'because' in reinstall ? reinstall.because : 'no archive was looked for yet',
-          },
+    mend: mendWith(reinstall, {
+      ready: (remedy) => ({ kind: 'reinstall', remedy, replaces: null }),
+      unread: 'no archive was looked for yet',
+    }),
     // A change that was just seen may be somebody's hand at work, with npm or without.
     settled: packageSeen === null || since(packageSeen.since, now) >= rules.policy.editGraceMs,
   };

@@ -11,12 +11,11 @@ interface Combined {
  * Puts together what the gateway does and what its start stands on. A blocker leads where the gateway is down because
  * of it, or where an action would end it for good: whatever is broken below must be mended before any start.
  */
-export function combine(base: Diagnosis, blocked: readonly Blocker[], look: Look): Combined {
-  if (base.stance === 'ready') return { lead: base, also: blocked.flatMap(latentOf) };
+export function combine(base: Diagnosis, found: readonly Blocker[], look: Look): Combined {
+  if (base.stance === 'ready') return { lead: base, also: found.flatMap(latentOf) };
   // A suspicion may be older than the hand that mended a parked gateway: one start of it tells.
-  const [first, ...others] = blocked
-    .filter(isMendable)
-    .filter(({ confidence }) => base.cause !== 'parked' || confidence === 'certain');
+  const blocked = found.filter(({ confidence }) => base.cause !== 'parked' || confidence === 'certain');
+  const [first, ...others] = blocked.filter(isMendable);
   const slow = blocked.find(({ mend }) => mend.kind === 'itself');
   if (slow !== undefined && first === undefined && base.cause === 'boot-stalled') {
     // Ending it now would interrupt OpenClaw's own repair of the plugin.
@@ -139,6 +138,9 @@ function dueOf(base: Diagnosis): Millis {
 /** After a repair the start that follows belongs to it: there is nothing to wait for. */
 function sooner(base: Diagnosis, { state, evidence }: Look): Diagnosis {
   if (base.stance !== 'failing' || state.round === null || evidence.service.kind === 'running') return base;
+  // A package that is whole again can judge the config again: a start that its verdict would forbid is not wasted.
+  const { config } = evidence.ground;
+  if (config.kind === 'sound' && config.validator === 'pending') return base;
   const because = 'what kept it from starting is repaired: this is the one start that belongs to the repair';
   return { ...base, because, opensAfterMs: millis(0), dueAfterMs: millis(0), proven: true };
 }

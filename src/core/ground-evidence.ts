@@ -67,7 +67,13 @@ export type DependencyEvidence =
   /** npm was ended in the middle: the old package lies beside the new one under `aside`, and no npm is alive. */
   | { readonly kind: 'half-installed'; readonly aside: string | null; readonly because: string }
   | { readonly kind: 'missing'; readonly names: readonly string[]; readonly because: string }
-  | { readonly kind: 'corrupted'; readonly files: readonly string[]; readonly because: string };
+  | {
+      readonly kind: 'corrupted';
+      readonly files: readonly string[];
+      /** Every one of them is gone. One that is there and differs may be somebody's patch as well as damage. */
+      readonly lost: boolean;
+      readonly because: string;
+    };
 
 /** External plugins: their own packages below the state directory. */
 export type PluginEvidence =

@@ -1,12 +1,20 @@
 import { isPaid } from './budget.ts';
 import { noteLoss } from './flap.ts';
 import { isInPlace } from './in-place.ts';
-import { type Failing, type Permit, permit, rungOf, stepWords } from './ladder.ts';
+import { deadlineMsOf, type Failing, type Permit, permit, rungOf, stepWords } from './ladder.ts';
 import type { Rules } from './look.ts';
 import type { Notice } from './notice.ts';
 import type { Policy } from './policy.ts';
 import type { Standing } from './standing.ts';
-import { type Action, type ActionStep, type Incident, isOpen, type Open, type State } from './state.ts';
+import {
+  type Action,
+  type ActionStep,
+  type Cause,
+  type Incident,
+  isOpen,
+  type Open,
+  type State,
+} from './state.ts';
 import { strained } from './strain.ts';
 import { type Instant, plus, since } from './time.ts';
 import { spell } from './words.ts';
@@ -16,20 +24,23 @@ interface Change<S extends State = State> {
   readonly notices: readonly Notice[];
 }
 
+interface Opening {
+  readonly now: Instant;
+  readonly policy: Policy;
+  /** What it is about, where the gateway serves on: then nothing was lost. */
+  readonly cause?: Cause;
+}
+
 /** Opens an incident unless one is open. `began` is the first failed look, `now` the moment we are sure. */
-export function open(
-  before: State,
-  began: Instant,
-  { now, policy }: { readonly now: Instant; readonly policy: Policy },
-): Change<Open> {
+export function open(before: State, began: Instant, { now, policy, cause }: Opening): Change<Open> {
   if (isOpen(before)) return { state: before, notices: [] };
-  const state = noteLoss(before, now, policy);
+  const state = cause === undefined ? noteLoss(before, now, policy) : before;
   // A repair that nobody has judged (its incident ended with a stop of the operator) is still to be answered for.
   const carried = state.lastIncident?.attempts.filter(isInPlace) ?? [];
   const incident: Incident = {
     id: `I${state.nextIncident}`,
     openedAt: began,
-    cause: state.cause,
+    cause: cause ?? state.cause,
     because: state.because,
     attempts: carried,
     attemptsFrom: carried.length,
@@ -52,7 +63,10 @@ export function open(
 export const actionsOf = ({ attempts, openedAt }: Incident): number =>
   attempts.filter(({ at }) => at >= openedAt).length;
 
-type End = { readonly kind: 'resolved'; readonly servingAt: Instant } | { readonly kind: 'closed' };
+type End =
+  | { readonly kind: 'resolved'; readonly servingAt: Instant }
+  /** `because` where it was no stop of the operator's. */
+  | { readonly kind: 'closed'; readonly because?: string };
 
 /** Ends the open incident: `resolved` when the gateway serves again, `closed` when somebody stopped it on purpose. */
 export function close(state: Open, end: End, now: Instant): Change {
@@ -63,9 +77,11 @@ export function close(state: Open, end: End, now: Instant): Change {
       ? 'without any action of the watchdog'
       : `after ${made} action${made === 1 ? '' : 's'} of the watchdog`;
   const outcome =
-    end.kind === 'resolved'
-      ? `serving again ${hand}; it was away for ${spell(since(incident.openedAt, end.servingAt))}`
-      : `the gateway was stopped on purpose`;
+    end.kind === 'closed'
+      ? (end.because ?? 'the gateway was stopped on purpose')
+      : hasServedOn(state)
+        ? `mended ${hand}; the gateway served on all the time`
+        : `serving again ${hand}; it was away for ${spell(since(incident.openedAt, end.servingAt))}`;
   const ended: Incident = { ...incident, closedAt: now, outcome };
   return {
     state: { ...state, incident: null, lastIncident: ended, round: null },
@@ -78,6 +94,12 @@ export function close(state: Open, end: End, now: Instant): Change {
       },
     ],
   };
+}
+
+/** The process that serves was ready before the incident was opened: it was about the next start alone. */
+function hasServedOn({ incident, generation }: Open): boolean {
+  const readyAt = generation?.readyAt ?? null;
+  return incident.cause === 'dependency-latent' && readyAt !== null && readyAt <= incident.openedAt;
 }
 
 /** Nothing left that could help: said once per incident, and the watchdog goes on looking. */
@@ -151,7 +173,7 @@ export function act(
     rung: rungOf(step),
     step,
     because: diagnosis.because,
-    deadlineAt: plus(now, rules.policy.actionDeadlineMs),
+    deadlineAt: plus(now, deadlineMsOf(step, rules.policy)),
   };
   const text = `${stepWords(step)} (${action.id}): ${diagnosis.because}`;
   const attempt = {
@@ -185,10 +207,17 @@ function remedyOf(step: ActionStep): string | null {
 
 /** What an action costs: repairs made while the gateway is down and the one start after them are one disruption. */
 function charge(state: State, { id, step }: Action, now: Instant): State {
-  const paid = step.kind === 'undo' ? state : pay(state, id, now);
+  const serves = state.cause === 'serving';
+  const paid = step.kind === 'undo' || serves ? state : pay(state, id, now);
   switch (step.kind) {
     case 'reinstall':
-      return { ...paid, round: paid.round ?? id, reinstalls: [...paid.reinstalls, now], bootsSinceRepair: 0 };
+      return {
+        ...paid,
+        // No start belongs to what is mended while it serves on.
+        round: serves ? null : (paid.round ?? id),
+        reinstalls: [...paid.reinstalls, now],
+        bootsSinceRepair: 0,
+      };
     case 'rollback':
       return { ...paid, round: paid.round ?? id, rollbacks: [...paid.rollbacks, now], bootsSinceRepair: 0 };
     case 'undo':
@@ -237,11 +266,13 @@ export function settle(state: Open, { id, step }: Action, outcome: 'done' | 'fai
 /** An action that changed nothing costs nothing, but it is counted: refusing for ever must end somewhere too. */
 export function refund(
   state: Open,
-  { action: { id: actionId }, startedAt }: InFlight,
+  { action: { id: actionId, step }, startedAt }: InFlight,
   refused: NonNullable<State['refused']>,
 ): State {
   const { incident } = state;
-  const others = (made: readonly Instant[]): readonly Instant[] => made.filter((at) => at !== startedAt);
+  // Of its own kind alone: after a step of the clock another one may bear the very same moment.
+  const without = (kind: ActionStep['kind'], made: readonly Instant[]): readonly Instant[] =>
+    step.kind === kind ? made.toSpliced(made.lastIndexOf(startedAt), 1) : made;
   const attempts = incident.attempts.filter((each) => each.actionId !== actionId);
   const paid = state.spent.some((entry) => entry.actionId === actionId);
   // One of a round has dated the round's own entry; the round is still open then.
@@ -252,10 +283,10 @@ export function refund(
     refused,
     strain: { ...state.strain, count: Math.max(0, state.strain.count - Number(paid)) },
     round: paid ? null : round,
-    reloads: others(state.reloads),
-    unparks: others(state.unparks),
-    reinstalls: others(state.reinstalls),
-    rollbacks: others(state.rollbacks),
+    reloads: without('reload', state.reloads),
+    unparks: without('unpark', state.unparks),
+    reinstalls: without('reinstall', state.reinstalls),
+    rollbacks: without('rollback', state.rollbacks),
     spent: state.spent.filter((entry) => entry.actionId !== actionId),
     incident: { ...incident, attempts },
   };

@@ -7,6 +7,10 @@ import { backoffUntil } from './strain.ts';
 import { type Instant, type Millis, millis, plus, seconds } from './time.ts';
 import { spell, spellUntil } from './words.ts';
 
+/** How long the step may take, from its beginning. */
+export const deadlineMsOf = (step: ActionStep, policy: Policy): Millis =>
+  rungOf(step) === 'L2' ? policy.reinstallMs : policy.actionDeadlineMs;
+
 export type Permit =
   | { readonly kind: 'go' }
   /** Waiting helps. */
@@ -76,8 +80,8 @@ export function permit(
   if (tried !== null) return { kind: 'spent', because: tried };
   const limited = ownLimit(state, step, { now, policy });
   if (limited !== null) return limited;
-  // The start that follows a repair was paid for with it.
-  if (step.kind === 'undo' || isPaid(state)) return { kind: 'go' };
+  // The start that follows a repair was paid for with it; what is made beside a gateway that serves disrupts nothing.
+  if (step.kind === 'undo' || isPaid(state) || state.cause === 'serving') return { kind: 'go' };
   const room = budget(state, now, policy);
   if (room.kind === 'wait') {
     return {

@@ -62,6 +62,9 @@ export interface Policy {
   /** A bad config under a serving gateway is told after this long: a file is saved in one go, and whoever broke it is
    *  still at the keyboard. */
   readonly latentTellMs: Millis;
+  /** A package that became incomplete under a serving gateway is left alone for so long: whoever took something away
+   *  may be putting something else in its place. */
+  readonly latentMendMs: Millis;
   /** OpenClaw's own validator is given up on after this long: 1 to 4 s when measured, up to 11 s on a busy machine. */
   readonly validatorMs: Millis;
   /** A config counts as verified once the gateway has been ready for so long with it: longer than the 45 to 120 s that
@@ -79,6 +82,8 @@ export interface Policy {
   readonly memoryBytes: number;
   /** An action without an outcome after this long is given up on (a kickstart -k may take ExitTimeOut and more). */
   readonly actionDeadlineMs: Millis;
+  /** The same for a repair of the package: a whole tree is a gigabyte to write, and npm may have to fetch it. */
+  readonly reinstallMs: Millis;
   /** How long the old process may live after `kickstart -k`: OpenClaw's ExitTimeOut of 20 s, and some. */
   readonly exitWaitMs: Millis;
   /** A look this much later than planned means sleep or a starved machine: discard the failure run. */
@@ -120,6 +125,7 @@ export const defaultPolicy: Policy = {
   flapStableMs: minutes(10),
   editGraceMs: seconds(10),
   latentTellMs: seconds(5),
+  latentMendMs: seconds(60),
   validatorMs: seconds(60),
   soakMs: seconds(120),
   trialWatchMs: seconds(60),
@@ -128,6 +134,7 @@ export const defaultPolicy: Policy = {
   diskFreeBytes: 64 * 1_048_576,
   memoryBytes: 4 * 1_073_741_824,
   actionDeadlineMs: minutes(2),
+  reinstallMs: minutes(15),
   exitWaitMs: seconds(30),
   gapMs: seconds(30),
   wakeGraceMs: seconds(30),

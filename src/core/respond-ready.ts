@@ -3,6 +3,7 @@ import { type Decision, decision, pause } from './decision.ts';
 import { calmed, stableFor } from './flap.ts';
 import { keptIn } from './in-place.ts';
 import { close } from './incident.ts';
+import { mendLatent } from './latent-mend.ts';
 import type { Assessment } from './look.ts';
 import type { Notice } from './notice.ts';
 import type { Policy } from './policy.ts';
@@ -29,6 +30,8 @@ export function ready(named: State, { also }: Assessment, moment: Moment): Decis
     { news: newsOf(calm, also, moment), isGood: isGood(moment) },
     now,
   );
+  const mending = mendLatent({ ...moment, state });
+  if (mending !== null) return decision(mending.state, [...notices, ...mending.notices], mending.actions);
   if (!isOpen(state)) {
     const answered = answeredFor(state, now, moment.rules.policy);
     return decision(

@@ -8,6 +8,7 @@ import { noteLoss } from './flap.ts';
 import { noteGeneration } from './generation.ts';
 import { noteRollback } from './in-place.ts';
 import { open, reopen } from './incident.ts';
+import { deadlineMsOf } from './ladder.ts';
 import type { Assessment, Diagnosis, Rules } from './look.ts';
 import { notePackage } from './package-seen.ts';
 import { noteMemory } from './resources.ts';
@@ -29,7 +30,8 @@ export function respond(before: State, evidence: Evidence, now: Instant, rules: 
   const { policy } = rules;
   const seen = remember(expirePause(forget(before, now, policy), now), evidence, now);
   const overdue =
-    seen.phase.kind === 'repairing' && now > plus(seen.phase.action.deadlineAt, policy.actionDeadlineMs);
+    seen.phase.kind === 'repairing' &&
+    now > plus(seen.phase.action.deadlineAt, deadlineMsOf(seen.phase.action.step, policy));
   const rested = slept(seen, evidence, now);
   const held: State =
     evidence.gapMs > policy.gapMs

@@ -5,6 +5,7 @@ import { why } from '../core/why.ts';
 import { spell } from '../core/words.ts';
 import type { Answer, Request } from './commands.ts';
 import type { Loop } from './loop.ts';
+import type { PackageHands } from './package-hands.ts';
 import type { Trials } from './trial-parts.ts';
 
 /** Said instead of "paused": a pause that a restart of the watchdog would forget is none. */
@@ -13,11 +14,26 @@ const notDurable: Answer = {
   text: 'nothing was changed, because the journal cannot be written; "immune logs" says why',
 };
 
+const noPackageHands: Answer = {
+  ok: false,
+  text: 'nothing was changed: this watchdog has nothing to repair a package with',
+};
+
 /** What the daemon does with one request of the operator, and what it answers. */
 export async function carryOut(
   request: Request,
   loop: Loop,
-  { clock, rules, trials }: { readonly clock: Clock; readonly rules: () => Rules; readonly trials: Trials },
+  {
+    clock,
+    rules,
+    trials,
+    packages,
+  }: {
+    readonly clock: Clock;
+    readonly rules: () => Rules;
+    readonly trials: Trials;
+    readonly packages?: PackageHands;
+  },
 ): Promise<Answer> {
   switch (request.kind) {
     case 'pause': {
@@ -54,7 +70,11 @@ export async function carryOut(
       return trials.apply(request);
     case 'confirm':
       return trials.confirm(request.by);
+    case 'fix-deps':
+      return packages?.mend(request) ?? noPackageHands;
     case 'undo':
+      if (packages !== undefined && (await packages.owns(request.id)))
+        return packages.undo(request.id, request.by);
       return trials.undo(request.id, request.by);
     default:
       return request satisfies never;

@@ -21,6 +21,8 @@ export type Request =
       readonly by: string;
     }
   | { readonly kind: 'fix-config'; readonly staged: string; readonly by: string }
+  /** Puts the installed package right by a staged plan. */
+  | { readonly kind: 'fix-deps'; readonly staged: string; readonly by: string }
   | { readonly kind: 'confirm'; readonly by: string }
   | { readonly kind: 'undo'; readonly id: string; readonly by: string };
 
@@ -29,6 +31,10 @@ export interface Answer {
   readonly text: string;
   /** The change of the config it is about. */
   readonly trial?: string;
+  /** The repair of the package it is about. */
+  readonly repair?: string;
+  /** Why it is not ok, where that makes a difference; without it, it was refused. */
+  readonly why?: 'failed' | 'busy';
 }
 
 const maxBytes = 65_536;
@@ -39,16 +45,17 @@ const staleMs = 3_600_000;
 /** Whoever asked has given up by then (Ctrl-C, a lost terminal): carried out hours later a request would surprise. */
 const abandonedMs = 60_000;
 const pollMs = millis(100);
-const takesLong: ReadonlySet<Request['kind']> = new Set(['check', 'apply', 'fix-config', 'undo']);
+const takesLong: ReadonlySet<Request['kind']> = new Set(['check', 'apply', 'fix-config', 'fix-deps', 'undo']);
 
 const directoryIn = (stateDir: string): string => join(stateDir, 'commands');
 const requestName = /^[a-z0-9-]+\.json$/;
 
-/** CLI side: leaves a request and waits for its answer; null when nobody answered in time (it is taken back). */
+/** CLI side: leaves a request and waits for its answer; null when nobody answered in time, or whoever waits was
+ *  interrupted (what was not taken yet is taken back). */
 export async function sendRequest(
   stateDir: string,
   request: Request,
-  wait: { readonly clock: Clock; readonly timeoutMs: number },
+  wait: { readonly clock: Clock; readonly timeoutMs: number; readonly signal?: AbortSignal },
 ): Promise<Answer | null> {
   const directory = directoryIn(stateDir);
   const id = `c${randomBytes(8).toString('hex')}`;
@@ -59,13 +66,13 @@ export async function sendRequest(
   if (written.kind === 'failed') return { ok: false, text: written.because };
   const answerPath = join(directory, `${id}.answer`);
   const deadline = wait.clock.elapsed() + wait.timeoutMs;
-  while (wait.clock.elapsed() < deadline) {
+  while (wait.clock.elapsed() < deadline && wait.signal?.aborted !== true) {
     const answer = await readIfExists(answerPath, maxBytes);
     if (answer.kind === 'read') {
       await unlink(answerPath);
       return JSON.parse(answer.bytes.toString('utf8')) as Answer;
     }
-    await wait.clock.sleep(pollMs);
+    await wait.clock.sleep(pollMs, wait.signal);
   }
   // Nobody took it: a request that is carried out hours later would surprise.
   await unlink(path).catch(() => undefined);
@@ -165,7 +172,8 @@ function parseRequest(text: string): Request | null {
       const restart = 'restart' in value && value.restart === true;
       return { kind, staged, confirmWithinMs: within, restart, by };
     }
-    case 'fix-config': {
+    case 'fix-config':
+    case 'fix-deps': {
       const staged = nameIn(value, 'staged');
       return staged === null ? null : { kind, staged, by };
     }

@@ -40,6 +40,7 @@ export interface ConfigGuardParts {
   /** Asked only once everything is put together. */
   readonly loop: () => Loop;
   readonly hands: (signal: AbortSignal) => Hands;
+  readonly undoReinstall: Repairs['undo'];
 }
 
 /** All that keeps the gateway's config: snapshots, what a rollback is worked out from, its hands, and trials. */
@@ -123,6 +124,7 @@ export function createConfigGuard(parts: ConfigGuardParts): ConfigGuard {
       incident: () => parts.loop().state().incident?.id ?? null,
       isConfigBlamed: () => isConfigBlamed(parts.loop().state()),
       label: store.label,
+      undoReinstall: parts.undoReinstall,
     }),
     keeper: createConfigKeeper({
       clock,

@@ -10,7 +10,7 @@ import { createEyes, type EyesParts, lookAtListener } from '../probes/eyes.ts';
 import { createGatewayLink } from '../probes/gateway-link.ts';
 import { createGroundSights } from '../probes/ground-sights.ts';
 import { observe } from '../probes/observe.ts';
-import { type Hands, noRepairs, perform } from '../repairs/perform.ts';
+import { type Hands, perform } from '../repairs/perform.ts';
 import { ensurePrivateDirectory } from '../system/durable-file.ts';
 import type { Log } from '../system/log.ts';
 import type { Processes } from '../system/process.ts';
@@ -25,6 +25,7 @@ import { startJobs } from './jobs.ts';
 import { openJournal } from './journal.ts';
 import { listenForRequests } from './listen.ts';
 import { createLoop, type Loop } from './loop.ts';
+import { createPackageGuard, type PackageGuard } from './package-guard.ts';
 import { trialViewOf, writeStatus } from './status-file.ts';
 import { steadyClock } from './steady-time.ts';
 import { sweepTemporaries, trimLaunchdLogs } from './sweep.ts';
@@ -75,16 +76,6 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     const written = await writeAlertFile(paths.alertFile, now, notices);
     if (written?.kind === 'failed') log.warn(`The alert file cannot be written: ${written.because}`);
   };
-  await finishChanges(paths.quarantine, log);
-  const state = await begin(replay, {
-    clock,
-    journal,
-    log,
-    tell,
-    neverBegun: neverBegun(paths.quarantine),
-  });
-  const startedAt = parts.clock.now();
-
   const { settings } = parts.settings();
   const rules = (): Rules => {
     const now = parts.settings().settings;
@@ -98,6 +89,31 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     sight = parts.sight();
     return sight;
   };
+  const packages: PackageGuard = createPackageGuard({
+    steady: clock,
+    clock: parts.clock,
+    paths,
+    policy: () => rules().policy,
+    mode: () => rules().mode,
+    processes: parts.processes,
+    run,
+    log,
+    sight: () => sight,
+    loop: () => loop,
+    archive: () => parts.startJob('archive'),
+    onChanged: () => ground.forgetPackage(),
+  });
+  await finishChanges(paths.quarantine, log);
+  await packages.finish();
+  const replacedNothing = neverBegun(paths.quarantine);
+  const state = await begin(replay, {
+    clock,
+    journal,
+    log,
+    tell,
+    neverBegun: async (action) => (await replacedNothing(action)) || packages.neverBegun(action),
+  });
+  const startedAt = parts.clock.now();
   const eyesParts: EyesParts = {
     clock: parts.clock,
     manager: parts.manager,
@@ -124,7 +140,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     onSecret: parts.onSecret,
   });
   const hands = (signal: AbortSignal): Hands => ({
-    repairs: { ...noRepairs, ...guard.repairs },
+    repairs: { ...packages.repairs, ...guard.repairs },
     manager: parts.manager,
     processes: parts.processes,
     clock: parts.clock,
@@ -146,6 +162,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     sight: parts.sight,
     loop: () => loop,
     hands,
+    undoReinstall: packages.repairs.undo,
   });
   const ground = createGroundSights({
     clock: parts.clock,
@@ -158,6 +175,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     validatorTimeoutMs: () => rules().policy.validatorMs,
     onSettled: () => loop.nudge(),
     snapshots: guard.snapshots,
+    packages: packages.ground,
   });
   const eyes = createEyes(eyesParts, link, ground.look);
 
@@ -176,6 +194,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
       onLook: (now, evidence) => {
         guard.trials.onLook(now, evidence);
         guard.keeper.seen(now, evidence);
+        packages.seen(now, evidence);
       },
       journal,
       log,
@@ -203,6 +222,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
           shortened: changedPolicy(rules().policy),
           settingsProblem: parts.settings().problem,
           snapshots: guard.keeper.view(),
+          archives: packages.view(),
           trial: trialViewOf(guard.trials.current()),
         }),
     },
@@ -217,12 +237,18 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     start: parts.startJob,
     quiet: () => loop.state().phase.kind === 'healthy',
   });
-  await guard.begin(state).catch((error: unknown) => {
+  await Promise.all([guard.begin(state), packages.begin(state)]).catch((error: unknown) => {
     // Looking and repairing must go on, whatever is wrong with what an earlier life has left.
-    log.error(`A bug of the watchdog as it took up changes of the config: ${String(error)}`);
+    log.error(`A bug of the watchdog as it took up earlier changes: ${String(error)}`);
   });
   const stopWatch = watchConfig(settings.gateway.configPath, loop.nudge, parts.clock);
-  const stopCommands = listenForRequests(paths.state, loop, { clock, log, rules, trials: guard.trials });
+  const stopCommands = listenForRequests(paths.state, loop, {
+    clock,
+    log,
+    rules,
+    trials: guard.trials,
+    packages: packages.hands,
+  });
   const stopSettings = parts.onSettings(() => loop.nudge());
 
   link.refresh();
@@ -238,6 +264,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
   await ground.close();
   await guard.trials.close();
   await guard.keeper.close();
+  await packages.close();
   link.close();
   await journal.append({
     at: clock.now(),

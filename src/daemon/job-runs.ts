@@ -8,11 +8,10 @@ import type { Log } from '../system/log.ts';
 import type { Processes } from '../system/process.ts';
 import type { Run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
-import { archivePackage } from '../vault/module-archives.ts';
 import type { RecordOutcome } from '../vault/snapshot.ts';
 import type { KeptStore } from '../vault/snapshot-store.ts';
 import type { GatewaySight } from './gateway-sight.ts';
-import { isDue, type JobName, readStamp, writeStamp } from './job-stamps.ts';
+import { type JobName, writeStamp } from './job-stamps.ts';
 import { openStore } from './open-store.ts';
 import { assembleSnapshot } from './snapshot-content.ts';
 import { readStatus, touchedAt } from './status-file.ts';
@@ -110,43 +109,12 @@ async function largeNote(store: KeptStore, directory: string): Promise<string | 
   return `the history in ${directory} has ${Math.round(bytes / 1_048_576)} MB; "git gc" there packs it, nothing is ever deleted by itself`;
 }
 
-/** The weekly archive: one verified tar.zst of the installed package; the daily slot only asks whether it is due. */
-export function runArchive(parts: JobParts): Promise<JobResult> {
-  return underLock('archive', parts, async () => {
-    const { settings, paths, clock } = parts;
-    const installed = parts.installed();
-    if (installed === null)
-      return { kind: 'failed', text: 'no installed OpenClaw package was found to archive' };
-    const stamp = await readStamp(paths.state, 'archive');
-    if (!isDue('archive', stamp, { now: clock.now(), version: installed.version })) {
-      return {
-        kind: 'not-due',
-        text: 'the newest archive is less than a week old and of the installed version',
-      };
-    }
-    const tar = settings.tools.tar;
-    if (tar === null)
-      return {
-        kind: 'failed',
-        text: 'tar was not found at install; run ./install.sh again once it is there',
-      };
-    const outcome = await archivePackage({
-      packageRoot: installed.root,
-      version: installed.version,
-      directory: paths.archives,
-      tar,
-      at: clock.now(),
-    });
-    if (outcome.kind === 'failed') return { kind: 'failed', text: outcome.because };
-    const size = Math.round(outcome.bytes / 1_048_576);
-    return {
-      kind: 'done',
-      text: `${outcome.file} holds ${outcome.entries} entries in ${size} MB and reads back whole`,
-    };
-  });
-}
-
-async function underLock(job: JobName, parts: JobParts, work: () => Promise<JobResult>): Promise<JobResult> {
+/** One run of a job at a time, with its stamp and its line in the log. */
+export async function underLock(
+  job: JobName,
+  parts: JobParts,
+  work: () => Promise<JobResult>,
+): Promise<JobResult> {
   const { paths, clock, processes } = parts;
   const lease = await acquireLease(
     join(paths.state, `${job}.lease`),

@@ -5,6 +5,7 @@ import type { Log } from '../system/log.ts';
 import { carryOut } from './carry-out.ts';
 import { commandsDirectory, sweepAnswers, takeRequests } from './commands.ts';
 import type { Loop } from './loop.ts';
+import type { PackageHands } from './package-hands.ts';
 import type { Trials } from './trial-parts.ts';
 
 /**
@@ -25,11 +26,13 @@ export function listenForRequests(
     log,
     rules,
     trials,
+    packages,
   }: {
     readonly clock: Clock;
     readonly log: Log;
     readonly rules: () => Rules;
     readonly trials: Trials;
+    readonly packages?: PackageHands;
   },
 ): () => void {
   let busy = false;
@@ -43,7 +46,8 @@ export function listenForRequests(
     try {
       do {
         again = false;
-        await takeRequests(stateDir, (request) => carryOut(request, loop, { clock, rules, trials }));
+        const parts = { clock, rules, trials, ...(packages === undefined ? {} : { packages }) };
+        await takeRequests(stateDir, (request) => carryOut(request, loop, parts));
         // Inside: a request that comes during this would else wait for the next sweep.
         await sweepAnswers(stateDir, clock.now());
       } while (again);

@@ -2,11 +2,11 @@ import { isUntimed } from '../core/budget.ts';
 import { type Command, decide, type Event } from '../core/decide.ts';
 import { inDoubt } from '../core/decision.ts';
 import type { Evidence } from '../core/evidence.ts';
+import { deadlineMsOf } from '../core/ladder.ts';
 import type { Rules } from '../core/look.ts';
 import type { Notice } from '../core/notice.ts';
 import type { Action, ActionOutcome, State } from '../core/state.ts';
-import type { Instant, Millis } from '../core/time.ts';
-import { millis } from '../core/time.ts';
+import { type Instant, type Millis, millis } from '../core/time.ts';
 import type { Depth } from '../probes/observe.ts';
 import type { Log } from '../system/log.ts';
 import type { Journal, JournalEntry } from './journal.ts';
@@ -131,7 +131,9 @@ export function createLoop(parts: LoopParts, initial: State): Loop {
     const deadline = new AbortController();
     const settled = new AbortController();
     // It may have waited for a change that was made beside the ladder: its time counts from here.
-    void clock.sleep(parts.rules().policy.actionDeadlineMs, settled.signal).then(() => deadline.abort());
+    void clock
+      .sleep(deadlineMsOf(action.step, parts.rules().policy), settled.signal)
+      .then(() => deadline.abort());
     // Its end is waited for even past the deadline: two actions must never run beside each other.
     const outcome = await parts.perform(action, deadline.signal).catch(
       (error: unknown): ActionOutcome => ({

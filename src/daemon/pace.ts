@@ -26,8 +26,10 @@ export function chooseDepth(from: {
   const served = evidence.healthz.kind === 'live' && state.cause === 'serving';
   if (served) {
     if (state.generation?.readyAt === null) return 'full';
-    // What a rollback would restore is worked out while there is time: only a close look asks for that.
+    // What a repair would restore is worked out while there is time: only a close look asks for that.
     if (isUnplanned(evidence) && sinceCloseMs >= closeEveryMs) return 'full';
+    // A package that is being mended beside it: only a close look sees whether it is whole.
+    if (state.incident?.cause === 'dependency-latent' && sinceCloseMs >= closeEveryMs) return 'full';
     // An incident does not close before it is known whether the channels came back.
     const channels = evidence.ground.channels.kind;
     const mute = (channels === 'suppressed' || channels === 'unknown') && sinceCloseMs >= channelsEveryMs;
@@ -67,7 +69,8 @@ export function chooseDelay(state: State, evidence: Evidence | null, policy: Pol
   }
 }
 
-function isUnplanned({ ground: { config, rollback } }: Evidence): boolean {
+function isUnplanned({ ground: { config, rollback, reinstall } }: Evidence): boolean {
+  if (reinstall.kind === 'pending') return true;
   return config.kind === 'faulty' && (rollback.kind === 'unread' || rollback.kind === 'pending');
 }
 

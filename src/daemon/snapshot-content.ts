@@ -5,7 +5,7 @@ import type { Settings } from '../config/settings.ts';
 import type { Instant } from '../core/time.ts';
 import { type ConfigTimes, readConfigSet } from '../gateway/config-set.ts';
 import { readSource } from '../gateway/config-source.ts';
-import { envFileOf } from '../gateway/environment.ts';
+import { envFileOf } from '../gateway/env-wrapper.ts';
 import { readUserVersion } from '../gateway/sqlite.ts';
 import { treeName } from '../system/tree-name.ts';
 import type { RecordedFile, SnapshotContent } from '../vault/snapshot.ts';

@@ -16,6 +16,16 @@ export interface SnapshotsView {
   readonly problem: string | null;
 }
 
+/** The archives of the installed package, as of the newest look at them. */
+export interface ArchivesView {
+  /** Of the newest one that was verified. */
+  readonly newestAt: Instant | null;
+  /** The OpenClaw it holds. */
+  readonly version: string | null;
+  /** What is wrong with one of them, or why none could be taken. */
+  readonly problem: string | null;
+}
+
 /** A changed config that has yet to prove itself. */
 export interface TrialView {
   readonly id: string;
@@ -69,6 +79,7 @@ export interface StatusFile {
   readonly settingsProblem: string | null;
   /** Not written by older versions, so absent means that nothing is known. */
   readonly snapshots?: SnapshotsView | null;
+  readonly archives?: ArchivesView | null;
   readonly trial?: TrialView | null;
 }
 

@@ -84,6 +84,15 @@ function writes(row: LiveProcess, byPid: ReadonlyMap<number, LiveProcess>): stri
 const isOurs = ({ pid, command }: LiveProcess): boolean =>
   pid === process.pid || /(?:^|[\s/])immune\.mjs(?=\s|$)/.test(command);
 
+/**
+ * Whether one of our programs started it itself. By way of others does not count: a gateway that we supervise starts
+ * programs of its own.
+ */
+export const isStartedByUs = ({ ppid }: LiveProcess, byPid: ReadonlyMap<number, LiveProcess>): boolean => {
+  const parent = ppid === undefined ? undefined : byPid.get(ppid);
+  return parent !== undefined && isOurs(parent);
+};
+
 interface Command {
   readonly verb: string;
   /** The first word behind it; null where there is none to be seen. */

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { DependencyEvidence } from '../core/ground-evidence.ts';
 import { lookAtDist } from './dist-inventory.ts';
-import { type JsonFile, readJson, sizeOf } from './file-look.ts';
+import { inBatches, type JsonFile, readJson, sizeOf } from './file-look.ts';
 import { readInstallTraces } from './half-install.ts';
 import { isUpdater, type ListProcesses } from './live-processes.ts';
 import { findIncomplete } from './package-tree.ts';
@@ -72,7 +72,17 @@ async function judge(root: string, look: PackageLook): Promise<DependencyEvidenc
   if (look.isShell)
     return { kind: 'half-installed', aside, because: `the package is a fragment: ${because}` };
   if (look.missing.length > 0) return { kind: 'missing', names: look.missing.slice(0, maxNames), because };
-  return { kind: 'corrupted', files: look.files.slice(0, maxFiles), because };
+  return {
+    kind: 'corrupted',
+    files: look.files.slice(0, maxFiles),
+    lost: await areLost(root, look.files),
+    because,
+  };
+}
+
+async function areLost(root: string, files: readonly string[]): Promise<boolean> {
+  const sizes = await inBatches(files, (file) => sizeOf(join(root, file)));
+  return sizes.every((size) => size === null);
 }
 
 async function lookAtPackage(root: string): Promise<PackageLook> {

@@ -52,14 +52,26 @@ async function readPaths(root: string): Promise<Paths> {
 const isInside = (path: unknown): path is string =>
   typeof path === 'string' && path.startsWith('dist/') && !path.split('/').includes('..');
 
-async function readSizes(root: string): Promise<ReadonlyMap<string, number>> {
+const readSizes = async (root: string): Promise<ReadonlyMap<string, number>> =>
+  new Map((await readContents(root)).map(({ path, size }) => [path, size]));
+
+/** A file as the build of OpenClaw recorded it. */
+export interface ListedContent {
+  readonly path: string;
+  readonly size: number;
+  /** Null where the list names none. */
+  readonly sha256: string | null;
+}
+
+/** The contents that 2026.9 lists; empty for versions before it. Throws what is neither absence nor bad text. */
+export async function readContents(root: string): Promise<readonly ListedContent[]> {
   const read = await readJson(join(root, 'dist', 'postinstall-content-inventory.json'));
-  // Versions before 2026.9 have none; where it is listed and gone, the list of paths says so.
-  if (read.kind !== 'value' || !Array.isArray(read.value)) return new Map();
-  return new Map(
-    read.value.flatMap((entry: unknown) => {
-      const { path, size } = (entry ?? {}) as Readonly<Record<string, unknown>>;
-      return typeof path === 'string' && typeof size === 'number' ? [[path, size] as const] : [];
-    }),
-  );
+  // Where it is listed and gone, the list of paths says so.
+  if (read.kind !== 'value' || !Array.isArray(read.value)) return [];
+  return read.value.slice(0, maxFiles).flatMap((entry: unknown) => {
+    const { path, size, sha256 } = (entry ?? {}) as Readonly<Record<string, unknown>>;
+    if (!isInside(path) || typeof size !== 'number') return [];
+    const hash = typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null;
+    return [{ path, size, sha256: hash }];
+  });
 }

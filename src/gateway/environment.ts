@@ -1,5 +1,7 @@
 import { type Environment, parseDotEnv, parseServiceEnv } from './env-file.ts';
+import { commandAfterEnv, envFileOf } from './env-wrapper.ts';
 import { type GatewayPlace, gatewayFiles } from './places.ts';
+import { seeThrough } from './safe-start-hook.ts';
 
 export type { GatewayPlace } from './places.ts';
 
@@ -56,15 +58,5 @@ export function readGatewayEnvironment(place: GatewayPlace, readers: Readers): G
   };
 }
 
-/** The environment file among the arguments of OpenClaw's generated wrapper, with or without a shell before it. */
-export function envFileOf(words: readonly string[]): string | null {
-  const wrapper = words.slice(0, 2).findIndex((word) => word.endsWith('-env-wrapper.sh'));
-  const file = wrapper < 0 ? undefined : words[wrapper + 1];
-  return file === undefined || !file.endsWith('.env') ? null : file;
-}
-
-/** The gateway's own command: the arguments without the wrapper and its environment file. */
-export function commandOf(words: readonly string[]): readonly string[] {
-  const file = envFileOf(words);
-  return file === null ? words : words.slice(words.indexOf(file) + 1);
-}
+/** The gateway's own command: without the generated wrapper and its environment file, and what ours becomes. */
+export const commandOf = (words: readonly string[]): readonly string[] => seeThrough(commandAfterEnv(words));

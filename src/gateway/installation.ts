@@ -1,13 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Environment } from './env-file.ts';
-import {
-  commandOf,
-  envFileOf,
-  type ParsePlist,
-  readGatewayEnvironment,
-  type ServiceJob,
-} from './environment.ts';
+import { commandAfterEnv, envFileOf } from './env-wrapper.ts';
+import { commandOf, type ParsePlist, readGatewayEnvironment, type ServiceJob } from './environment.ts';
 import {
   findOnPath,
   findPackage,
@@ -18,6 +13,7 @@ import {
 } from './package.ts';
 import type { GatewayPlace } from './places.ts';
 import { readText } from './read-text.ts';
+import { isOurWrapper } from './safe-start-hook.ts';
 
 /** One gateway as it was found. What could not be found is null and named among the problems. */
 export interface Installation extends GatewayPlace {
@@ -185,7 +181,8 @@ type Program = Pick<Installation, 'packageRoot' | 'prefix' | 'version' | 'nodePa
 function findProgram(words: readonly string[], env: Environment, request: FindRequest, tell: Tell): Program {
   const command = commandOf(words);
   const entry = command.find((word) => rootOfEntry(word) !== null);
-  const wrapper = entry === undefined ? (command[0] ?? null) : null;
+  const [program] = commandAfterEnv(words);
+  const wrapper = entry === undefined || isOurWrapper(program) ? (program ?? null) : null;
   const found = findRoot(entry, env, request);
   if (found === null) {
     tell(

@@ -2,11 +2,13 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
 import type { LaunchEvidence } from '../core/ground-evidence.ts';
 import type { Environment } from './env-file.ts';
-import { commandOf, envFileOf } from './environment.ts';
+import { commandAfterEnv, envFileOf } from './env-wrapper.ts';
+import { commandOf } from './environment.ts';
 import type { AskNode, NodeAnswer } from './node-program.ts';
 import { fitsRange } from './node-range.ts';
 import { findOnPath, isExecutable } from './package.ts';
 import { readText } from './read-text.ts';
+import { isOurWrapper } from './safe-start-hook.ts';
 
 /** The job as its plist and environment file have it now. */
 export interface LaunchPlace {
@@ -31,6 +33,9 @@ export async function readLaunch(place: LaunchPlace, askNode: AskNode): Promise<
     return { kind: 'unknown', because: "the gateway's job has no readable program arguments" };
   const refused = checkGeneratedWrapper(words);
   if (refused !== null) return refused;
+  const ours = commandAfterEnv(words)[0];
+  if (isOurWrapper(ours) && !isExecutable(ours))
+    return broken('wrapper', `the job starts ${ours}, which does not exist or cannot be executed`);
   const command = commandOf(words);
   const name = command[0];
   if (name === undefined)
@@ -40,7 +45,8 @@ export async function readLaunch(place: LaunchPlace, askNode: AskNode): Promise<
   }
   const path = place.env['PATH'] ?? defaultPath;
   if (!isNode(name)) return checkProgram(command, path);
-  const node = locate(name, path);
+  // Our wrapper goes on with the first Node on its PATH when the recorded one is gone.
+  const node = locate(name, path) ?? (isOurWrapper(ours) ? findOnPath('node', path) : null);
   if (node === null) {
     return broken('node-missing', `the gateway's Node ${name} does not exist or cannot be executed`);
   }

@@ -10,6 +10,21 @@ export type NodeAnswer =
   | { readonly kind: 'broken'; readonly because: string }
   | { readonly kind: 'unknown'; readonly because: string };
 
+/** For what its native modules were built, told by itself. */
+export interface NodeBuild {
+  readonly version: string;
+  /** `process.versions.modules`: a native module fits this one alone. */
+  readonly abi: string;
+  readonly platform: string;
+  readonly arch: string;
+}
+
+type NodeBuildAnswer =
+  | ({ readonly kind: 'build' } & NodeBuild)
+  | { readonly kind: 'unknown'; readonly because: string };
+
+export type AskNodeBuild = (path: string) => Promise<NodeBuildAnswer>;
+
 export type AskNode = (path: string) => Promise<NodeAnswer>;
 
 /** Node starts within 100 ms; a machine under full load has been seen to take seconds. */
@@ -41,6 +56,44 @@ export function createAskNode({ run, clock }: { readonly run: Run; readonly cloc
     for (const oldest of known.keys()) if (known.size > maxKnown) known.delete(oldest);
     return answer;
   };
+}
+
+const buildWords = [
+  'process.version',
+  'process.versions.modules',
+  'process.platform',
+  'process.arch',
+] as const;
+
+/**
+ * Asks each Node once for what its native modules are built for, and again when the file changes. It has to run a line
+ * of code for that, which takes eight times as long as `--version`: whoever needs the version alone uses `createAskNode`.
+ */
+export function createAskNodeBuild({ run }: { readonly run: Run }): AskNodeBuild {
+  const known = new Map<string, { readonly key: string; readonly answer: NodeBuildAnswer }>();
+  return async (path) => {
+    const file = statSync(path, { throwIfNoEntry: false });
+    if (file === undefined) return { kind: 'unknown', because: `there is no ${path}` };
+    const key = `${file.ino} ${file.size} ${file.mtimeMs}`;
+    const last = known.get(path);
+    if (last?.key === key) return last.answer;
+    const answer = await askBuild(path, run);
+    if (answer.kind !== 'build') return answer;
+    known.delete(path);
+    known.set(path, { key, answer });
+    for (const oldest of known.keys()) if (known.size > maxKnown) known.delete(oldest);
+    return answer;
+  };
+}
+
+async function askBuild(path: string, run: Run): Promise<NodeBuildAnswer> {
+  const args = ['-p', `[${buildWords.join(', ')}].join(' ')`];
+  const result = await run({ file: path, args, timeoutMs, env: cleanEnvironment() });
+  const told = result.kind === 'exited' && result.code === 0 ? result.stdout.trim() : '';
+  const [, version, abi, platform, arch] = /^(v\d\S*) (\d+) (\w+) (\w+)$/.exec(told) ?? [];
+  if (version === undefined || abi === undefined || platform === undefined || arch === undefined)
+    return { kind: 'unknown', because: `${path} does not tell what its native modules are built for` };
+  return { kind: 'build', version, abi, platform, arch };
 }
 
 function isScript(path: string): boolean {

@@ -48,7 +48,7 @@ async function lookAtPlugins(stateDir: string): Promise<PluginEvidence> {
     if ((await sizeOf(projects)) === null) return { kind: 'intact' };
     return { kind: 'unknown', because: `no registry tells which plugins of ${projects} are in use` };
   }
-  const roots = [`${projects}${sep}`, `${await realOf(stateDir)}${sep}${join('npm', 'projects')}${sep}`];
+  const roots = await projectRoots(stateDir);
   for (const record of registry.records) {
     if (!roots.some((root) => record.installPath.startsWith(root))) continue;
     const fault = await findFault(record);
@@ -56,6 +56,50 @@ async function lookAtPlugins(stateDir: string): Promise<PluginEvidence> {
   }
   return { kind: 'intact' };
 }
+
+/** A plugin in use, and the npm project that holds it with all it needs. */
+export interface PluginProject {
+  readonly id: string;
+  /** Name of the folder below `npm/projects`. */
+  readonly folder: string;
+  /** Absolute, links resolved; as it is written where nothing is there. */
+  readonly root: string;
+  /** Null when the plugin is whole, as far as its files tell. */
+  readonly fault: string | null;
+}
+
+type PluginProjects =
+  | { readonly kind: 'projects'; readonly projects: readonly PluginProject[] }
+  | { readonly kind: 'unknown'; readonly because: string };
+
+/** The projects below the state directory that the registry says are in use, each once. Never throws. */
+export async function readPluginProjects(stateDir: string): Promise<PluginProjects> {
+  try {
+    const registry = await readPluginRegistry(stateDir);
+    if (registry.kind === 'unknown') return registry;
+    const records = registry.kind === 'none' ? [] : registry.records;
+    const roots = await projectRoots(stateDir);
+    const projects = new Map<string, PluginProject>();
+    for (const record of records) {
+      const root = roots.find((each) => record.installPath.startsWith(each));
+      const [folder = ''] = root === undefined ? [] : record.installPath.slice(root.length).split(sep);
+      if (root === undefined || ['', '.', '..'].includes(folder)) continue;
+      const fault = (await findFault(record))?.because ?? null;
+      // One faulty plugin is enough: the folder is one tree.
+      const known = projects.get(folder);
+      if (known !== undefined && (known.fault !== null || fault === null)) continue;
+      projects.set(folder, { id: record.id, folder, root: await realOf(join(root, folder)), fault });
+    }
+    return { kind: 'projects', projects: [...projects.values()] };
+  } catch (error) {
+    return { kind: 'unknown', because: `the plugins could not be judged: ${(error as Error).message}` };
+  }
+}
+
+const projectRoots = async (stateDir: string): Promise<readonly string[]> => [
+  `${join(stateDir, 'npm', 'projects')}${sep}`,
+  `${await realOf(stateDir)}${sep}${join('npm', 'projects')}${sep}`,
+];
 
 async function findFault({ id, installPath }: PluginRecord): Promise<Fault | null> {
   if ((await sizeOf(installPath)) === null) return { id, because: `${installPath} is missing` };

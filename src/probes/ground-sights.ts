@@ -9,10 +9,11 @@ import { createAskNode } from '../gateway/node-program.ts';
 import type { Processes } from '../system/process.ts';
 import type { Run } from '../system/run.ts';
 import { createConfigSight } from './config-sight.ts';
-import { createDependencySight } from './dependency-sight.ts';
+import { createDependencySight, type DependencySightParts } from './dependency-sight.ts';
 import { createGround, type Ground } from './ground.ts';
 import { createLogSight } from './log-sight.ts';
 import { createMachineSight } from './machine-sight.ts';
+import { createReinstallPlanner, type ReinstallPlannerParts } from './reinstall-planner.ts';
 import { createRemedies } from './remedies.ts';
 import { createRollbackPlanner, type RollbackPlannerParts } from './rollback-planner.ts';
 
@@ -54,6 +55,10 @@ export interface GroundSightParts {
   readonly onSettled: () => void;
   /** What a rollback is worked out from; without it none is. */
   readonly snapshots?: Pick<RollbackPlannerParts, 'store' | 'kept' | 'write'>;
+  /** What a repair of the package is worked out from; without it none is. */
+  readonly packages?: Pick<ReinstallPlannerParts, 'sources' | 'write'> & {
+    readonly manifest: NonNullable<DependencySightParts['manifest']>;
+  };
 }
 
 /** A config that is being written is not handed to the validator: a person may be in the middle of it. */
@@ -65,10 +70,14 @@ function valuesOf({ config, env }: GroundPlace): ReadonlySet<string> {
   return new Set([...(config === null ? [] : textsOf(config)), ...variables.map(([, value]) => value)]);
 }
 
-/** The real sights, put together. `close` ends a validator and a planning that still run. */
+/**
+ * The real sights, put together. `close` ends a validator and a planning that still run; after `forgetPackage` the next
+ * look reads the package anew.
+ */
 export function createGroundSights(parts: GroundSightParts): {
   readonly look: Ground;
   readonly close: () => Promise<void>;
+  readonly forgetPackage: () => void;
 } {
   const { clock, run, processes, uid, redact, place } = parts;
   const list = listerOf(processes);
@@ -97,6 +106,14 @@ export function createGroundSights(parts: GroundSightParts): {
           place: configPlace,
           issuesOf: config.issuesOf,
         });
+  const reinstaller =
+    parts.packages === undefined ? null : createReinstallPlanner({ ...parts, ...parts.packages });
+  const dependencies = createDependencySight({
+    clock,
+    place,
+    processes: list,
+    ...(parts.packages === undefined ? {} : { manifest: parts.packages.manifest }),
+  });
   const log = createLogSight({
     clock,
     files: logs,
@@ -111,7 +128,7 @@ export function createGroundSights(parts: GroundSightParts): {
     validatorTimeoutMs: parts.validatorTimeoutMs,
     sights: {
       config: config.look,
-      dependencies: createDependencySight({ clock, place, processes: list }).look,
+      dependencies: dependencies.look,
       log: log.look,
       passLog: log.pass,
       machine: createMachineSight({
@@ -120,11 +137,18 @@ export function createGroundSights(parts: GroundSightParts): {
         uid,
         askNode: createAskNode({ run, clock }),
       }),
-      remedies: createRemedies({ place, planner, processes: list, clock }),
+      remedies: createRemedies({
+        place,
+        planner,
+        reinstaller,
+        processes: list,
+        clock,
+        ...(parts.packages === undefined ? {} : { packageWork: parts.packages.sources.busy }),
+      }),
     },
   });
   const close = async (): Promise<void> => {
-    await Promise.all([config.close(), planner?.close()]);
+    await Promise.all([config.close(), planner?.close(), reinstaller?.close()]);
   };
-  return { look, close };
+  return { look, close, forgetPackage: dependencies.forget };
 }

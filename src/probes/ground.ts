@@ -7,7 +7,11 @@ import type { MachineSight } from './machine-sight.ts';
 /** What a repair could be made with; asked only when there is something it would mend. */
 export interface Remedies {
   rollback(config: GroundEvidence['config']): Promise<GroundEvidence['rollback']>;
-  reinstall(dependencies: GroundEvidence['dependencies']): Promise<GroundEvidence['reinstall']>;
+  reinstall(
+    dependencies: GroundEvidence['dependencies'],
+    plugins?: GroundEvidence['plugins'],
+    how?: { readonly serving: boolean },
+  ): Promise<GroundEvidence['reinstall']>;
 }
 
 type Packages = Pick<GroundEvidence, 'dependencies' | 'plugins'>;
@@ -17,7 +21,7 @@ type Told = Pick<GroundEvidence, 'log' | 'boot' | 'channels'>;
 export interface GroundSights {
   config(ask: { readonly wait: boolean }): Promise<GroundEvidence['config']>;
   /** `failing`: the gateway is down, so that a thorough look is worth its time. */
-  dependencies(ask: { readonly failing: boolean }): Promise<Packages>;
+  dependencies(ask: { readonly failing: boolean; readonly deep?: boolean }): Promise<Packages>;
   /** `rpcHealth`: the payload of a `health` answer of the same look, where there is one. */
   log(ask: { readonly serving: boolean; readonly rpcHealth: unknown }): Promise<Told>;
   /** The gateway serves: what its log holds by now is past. */
@@ -70,13 +74,20 @@ export function createGround({ clock, sights, wait, validatorTimeoutMs }: Ground
     const [seen] = await Promise.all([config(), passLog()]);
     return seen;
   };
-  const packages = (failing: boolean) =>
+  const packages = (ask: { readonly failing: boolean; readonly deep?: boolean }) =>
     bounded<Packages>({
       what: 'the installed package',
-      ask: () => sights.dependencies({ failing }),
+      ask: () => sights.dependencies(ask),
       limitMs: sightMs,
       doubt: (doubt) => ({ dependencies: doubt, plugins: doubt }),
     });
+  /** The log tells of damaged code, and neither lists nor times of files do: then every byte is compared. */
+  const inDoubt = async (seen: Packages, log: Told['log'], failing: boolean): Promise<Packages> => {
+    if (seen.dependencies.kind !== 'intact' || !soundsDamaged(log)) return seen;
+    const deeper = await packages({ failing, deep: true });
+    // On a cold disk it takes longer than a look may: the next one has the answer.
+    return deeper.dependencies.kind === 'unknown' ? seen : deeper;
+  };
   const told = (serving: boolean, rpcHealth: unknown) =>
     bounded<Told>({
       what: "the gateway's log",
@@ -86,14 +97,17 @@ export function createGround({ clock, sights, wait, validatorTimeoutMs }: Ground
     });
 
   const remediesFor = async (
-    found: Pick<GroundEvidence, 'config' | 'dependencies' | 'log'>,
+    found: Pick<GroundEvidence, 'config' | 'dependencies' | 'plugins' | 'log'>,
+    serving: boolean,
   ): Promise<Pick<GroundEvidence, 'rollback' | 'reinstall'>> => {
     const [rollback, reinstall] = await Promise.all([
       found.config.kind === 'faulty'
         ? one('the snapshots of the config', () => remedies.rollback(found.config))
         : groundUnread.rollback,
       isDamaged(found.dependencies) || soundsDamaged(found.log)
-        ? one('the archives of the package', () => remedies.reinstall(found.dependencies))
+        ? one('the archives of the package', () =>
+            remedies.reinstall(found.dependencies, found.plugins, { serving }),
+          )
         : groundUnread.reinstall,
     ]);
     return { rollback, reinstall };
@@ -105,7 +119,7 @@ export function createGround({ clock, sights, wait, validatorTimeoutMs }: Ground
     if (depth === 'surface') return serving ? withConfig(base, await lookLightly()) : base;
     const [configSeen, installed, said, , launch, lock, disk, descriptors] = await Promise.all([
       config(),
-      packages(!serving),
+      packages({ failing: !serving }),
       // The deep look's request has a deadline of its own.
       rpcHealth.then((health) => told(serving, health)),
       // At once: by the time that request ends the gateway may have died, and the next one have said why it cannot start.
@@ -124,7 +138,7 @@ export function createGround({ clock, sights, wait, validatorTimeoutMs }: Ground
     const found = {
       ...base,
       config: configSeen,
-      ...installed,
+      ...(await inDoubt(installed, said.log, !serving)),
       ...said,
       channels,
       launch,
@@ -132,7 +146,7 @@ export function createGround({ clock, sights, wait, validatorTimeoutMs }: Ground
       disk,
       descriptors,
     };
-    return { ...found, ...(await remediesFor(found)) };
+    return { ...found, ...(await remediesFor(found, serving)) };
   };
 }
 

@@ -3,22 +3,20 @@ import { type Clock, type Millis, millis, minutes } from '../core/time.ts';
 import { spell } from '../core/words.ts';
 import { findConfigWriter } from '../gateway/config-writers.ts';
 import type { ListProcesses } from '../gateway/live-processes.ts';
+import { findPackageWork } from '../gateway/package-managers.ts';
 import type { Remedies } from './ground.ts';
 import { adviceOf } from './plan-words.ts';
+import type { ReinstallPlanner } from './reinstall-planner.ts';
+import { adviseTo, fixCommand } from './reinstall-words.ts';
 import type { RollbackPlanner } from './rollback-planner.ts';
 
-/** The installation as a person has to name it. */
-interface RemedyPlace {
-  readonly configPath: string;
-  readonly version: string | null;
-  /** The npm prefix, when the package lies where a global install puts it. */
-  readonly prefix: string | null;
-}
-
 interface RemedyParts {
-  readonly place: () => RemedyPlace;
+  readonly place: () => { readonly configPath: string };
   readonly planner: Pick<RollbackPlanner, 'look'> | null;
+  readonly reinstaller?: Pick<ReinstallPlanner, 'look'> | null;
   readonly processes: ListProcesses;
+  /** Who may be changing the package now, in words. */
+  readonly packageWork?: () => Promise<string | null>;
   readonly clock: Pick<Clock, 'elapsed'>;
 }
 
@@ -26,27 +24,18 @@ type Remedy = GroundEvidence['rollback'];
 
 /** `openclaw doctor` takes up to half a minute; one that waits for an answer in some terminal may stay for days. */
 const writerMs = minutes(10);
+/** The slowest install measured took two minutes; one that hangs on a network ends by itself, or never. */
+const installMs = minutes(10);
 
 /**
- * The rollback comes from the planner, where there is one: a look of a command that ends at once has none. With no
- * archive to restore, a reinstall is a person's: the answer names the command to type.
+ * Both come from their planners, where there are any: a look of a command that ends at once has none. Whoever is at work
+ * on the same files is given time first.
  */
-export function createRemedies({ place, planner, processes, clock }: RemedyParts): Remedies {
-  let writingSince: Millis | null = null;
-
-  /** A command at work on the file is given time: a swap under its hands would be refused, or lost. */
-  const unlessWritten = async (ready: Remedy): Promise<Remedy> => {
-    const writer = await findConfigWriter(processes);
-    if (writer === null) {
-      writingSince = null;
-      return ready;
-    }
-    writingSince ??= clock.elapsed();
-    const spent = millis(clock.elapsed() - writingSince);
-    return spent < writerMs
-      ? { kind: 'pending', because: `${writer}: it is given time to end` }
-      : { kind: 'unavailable', because: `${writer}, for ${spell(spent)} by now: end it, or mend the config` };
-  };
+export function createRemedies(parts: RemedyParts): Remedies {
+  const { place, planner, reinstaller = null, processes, clock } = parts;
+  const packageWork = parts.packageWork ?? (() => findPackageWork({ processes }));
+  const writing = createPatience(clock, writerMs);
+  const installing = createPatience(clock, installMs);
 
   return {
     rollback: async (config) => {
@@ -55,22 +44,41 @@ export function createRemedies({ place, planner, processes, clock }: RemedyParts
         return { kind: 'unavailable', because };
       }
       const found = await planner.look(config);
-      return found.kind === 'ready' ? unlessWritten(found) : found;
+      if (found.kind !== 'ready') return found;
+      // A swap under the hands of a command would be refused, or lost.
+      const wait = writing(await findConfigWriter(processes));
+      if (wait === null) return found;
+      return wait.kind === 'pending'
+        ? wait
+        : { kind: 'unavailable', because: `${wait.because}: end it, or mend the config` };
     },
-    reinstall: async () => ({
-      kind: 'unavailable',
-      because: `no verified archive of the package is kept; run "${installCommand(place())}"`,
-    }),
+    reinstall: async (dependencies, plugins, how) => {
+      if (reinstaller === null) {
+        const because = adviseTo('no repair of the package is worked out by a single look', fixCommand);
+        return { kind: 'unavailable', because };
+      }
+      // Asked first: what a package manager is changing is nothing to compare with anything.
+      const wait = installing(await packageWork());
+      if (wait === null) return reinstaller.look(dependencies, plugins, how);
+      return wait.kind === 'pending'
+        ? wait
+        : { kind: 'unavailable', because: adviseTo(`${wait.because}: end it`, fixCommand) };
+    },
   };
 }
 
-/** The same version into the same place: an upgrade in the middle of an outage is a second change. */
-function installCommand({ version, prefix }: RemedyPlace): string {
-  const what = version === null ? 'openclaw' : `openclaw@${version}`;
-  const where = prefix === null ? '' : ` --prefix ${quoted(prefix)}`;
-  return `npm install -g ${what}${where}`;
+/** Gives somebody at work his time, from when he was first seen; null when nobody is. */
+function createPatience(clock: Pick<Clock, 'elapsed'>, limitMs: Millis) {
+  let since: Millis | null = null;
+  return (work: string | null): Extract<Remedy, { readonly kind: 'pending' | 'unavailable' }> | null => {
+    if (work === null) {
+      since = null;
+      return null;
+    }
+    since ??= clock.elapsed();
+    const spent = millis(clock.elapsed() - since);
+    return spent < limitMs
+      ? { kind: 'pending', because: `${work}: it is given time to end` }
+      : { kind: 'unavailable', because: `${work}, for ${spell(spent)} by now` };
+  };
 }
-
-/** As a shell takes it for one word. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -14,6 +14,8 @@ export interface ConfigRepairDeps {
     snapshot: string,
     label: 'bad',
   ) => Promise<{ readonly kind: 'done' } | { readonly kind: 'failed'; readonly because: string }>;
+  /** Takes back a repair of the package; absent where none are made. */
+  readonly undoReinstall?: Repairs['undo'];
 }
 
 /** As many as fit into a notice; the record in the quarantine has them all. */
@@ -39,7 +41,7 @@ export function createConfigRepairs(deps: ConfigRepairDeps): Pick<Repairs, 'roll
       };
     },
     undo: async (step, signal) => {
-      if (step.what === 'reinstall') return noRepairs.undo(step, signal);
+      if (step.what === 'reinstall') return (deps.undoReinstall ?? noRepairs.undo)(step, signal);
       const swap = deps.swap();
       const undone = await readKept(swap.quarantine, step.of);
       const outcome = await undoSwap(step.of, swap, { why: 'unhelpful', signal });

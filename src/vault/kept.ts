@@ -1,16 +1,9 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { type Instant, instant } from '../core/time.ts';
 import type { UndoPurpose } from '../core/trial.ts';
-import {
-  ensurePrivateDirectory,
-  type FileOutcome,
-  type Files,
-  readIfExists,
-  syncDirectory,
-  writeDurable,
-} from '../system/durable-file.ts';
-import { fileFailure } from '../system/file-failure.ts';
+import { type FileOutcome, type Files, readIfExists, writeDurable } from '../system/durable-file.ts';
+import { numberedFolders, openNumbered } from './numbered-folder.ts';
 import { isHash, isMode, isPlainName, isRecord, isTextOrNull, isTexts, parseRecord } from './stored-text.ts';
 
 /** One file that a change replaced. */
@@ -72,38 +65,14 @@ type ReadKept =
   | { readonly kind: 'missing'; readonly because: string }
   | { readonly kind: 'failed'; readonly because: string };
 
-export type OpenedKept =
-  | { readonly kind: 'opened'; readonly folder: string }
-  | { readonly kind: 'failed'; readonly because: string };
-
 const recordName = 'kept.json';
 const maxRecordBytes = 1_048_576;
-/** Folders of one id: the counter of actions begins anew when the journal is lost, so an id may come again. */
-const maxOfOneId = 1_000;
 /** Of both, whichever keeps more: an operator who comes back after weeks still finds what was replaced. */
 const keptNewest = 64;
 const keptForMs = 90 * 86_400_000;
 
 /** A new folder for what the change `id` replaces: `<id>`, or `<id>~2` where that is taken. */
-export async function openKept(directory: string, id: string, files?: Files): Promise<OpenedKept> {
-  if (!isPlainName(id) || id.includes('~')) {
-    return { kind: 'failed', because: `"${id.slice(0, 80)}" cannot be the name of a change` };
-  }
-  const prepared = await ensurePrivateDirectory(directory, files);
-  if (prepared.kind === 'failed') return prepared;
-  const taken = await foldersOf(directory, id);
-  const number = (taken.at(-1)?.number ?? 0) + 1;
-  if (number > maxOfOneId)
-    return { kind: 'failed', because: `${directory} holds too many changes named ${id}` };
-  const folder = join(directory, number === 1 ? id : `${id}~${number}`);
-  try {
-    await (files ?? { mkdir }).mkdir(folder, { mode: 0o700 });
-  } catch (error) {
-    return fileFailure(`make ${folder}`, error);
-  }
-  const synced = await syncDirectory(directory, files);
-  return synced.kind === 'failed' ? synced : { kind: 'opened', folder };
-}
+export const openKept = openNumbered;
 
 /** Durable when it resolves. */
 export function writeKept({ folder, record }: Kept, files?: Files): Promise<FileOutcome> {
@@ -118,7 +87,7 @@ export function writeKept({ folder, record }: Kept, files?: Files): Promise<File
 export async function readKept(directory: string, id: string): Promise<ReadKept> {
   if (!isPlainName(id))
     return { kind: 'failed', because: `"${id.slice(0, 80)}" is not the name of a change` };
-  const newestFirst = (await foldersOf(directory, id)).toReversed();
+  const newestFirst = (await numberedFolders(directory, id)).toReversed();
   for (const { name } of newestFirst) {
     const read = await readFolder(join(directory, name));
     // A folder without a record was left by a change that never began.
@@ -149,21 +118,6 @@ export async function sweepKept(
     // What cannot be removed now is tried again at the next sweep.
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
-}
-
-/** Names of the folders of one id, oldest first. */
-async function foldersOf(
-  directory: string,
-  id: string,
-): Promise<readonly { readonly name: string; readonly number: number }[]> {
-  const names = await readdir(directory).catch(() => []);
-  return names
-    .flatMap((name) => {
-      if (name === id) return [{ name, number: 1 }];
-      const number = name.startsWith(`${id}~`) ? Number(name.slice(id.length + 1)) : 0;
-      return Number.isInteger(number) && number > 1 ? [{ name, number }] : [];
-    })
-    .sort((one, other) => one.number - other.number);
 }
 
 async function readFolder(folder: string): Promise<ReadKept> {

@@ -8,6 +8,7 @@ import { runCommand } from '../real/commands.ts';
 import { newestVersion } from '../real/places.ts';
 import { endProcessesOfHome } from '../real/processes.ts';
 import { copyCheckout, runAsUser, type TestUser, testUser } from '../real/unprivileged.ts';
+import { measureArchives } from './archives.ts';
 import { measureDecisions } from './decisions.ts';
 import { load, machine, renderSection } from './figures.ts';
 import { label, practiceGround } from './ground.ts';
@@ -56,6 +57,8 @@ async function practicePart(): Promise<void> {
     console.log(renderSection(measureProbes(ground, [])));
     console.log(renderSection(measureDecisions()));
     console.log(renderSection(await measureSnapshots()));
+    const archives = await measureArchives();
+    if (archives !== null) console.log(renderSection(archives));
     console.log(renderSection(await measureRounds(ground, { rounds: Number(values.rounds) })));
     const target = `gui/${process.getuid?.() ?? 0}/${label}`;
     const options = { env: {}, cwd: ground.root, timeoutMs: bootoutTimeoutMs };
@@ -90,7 +93,7 @@ async function realPart(): Promise<void> {
   }
   const folder = copyCheckout(checkout, user);
   try {
-    await runAsUser(user, folder, args);
+    await runAsUser({ user, folder }, args);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -63,8 +63,9 @@ export async function createWorld(): Promise<World> {
   mkdirSync(home);
   mkdirSync(join(checkout, 'dist'), { recursive: true });
   mkdirSync(join(checkout, 'launchd'));
-  const template = 'launchd/launcher.sh.template';
-  copyFileSync(join(repository, template), join(checkout, template));
+  for (const template of ['launchd/launcher.sh.template', 'launchd/safe-start.sh']) {
+    copyFileSync(join(repository, template), join(checkout, template));
+  }
   const entry = join(checkout, 'dist', 'immune.mjs');
   writeFileSync(entry, standIn('1.0.0'));
   // A stand-in for 150 MB of Node: what is copied is a script that becomes the real one.

@@ -97,6 +97,7 @@ export function facts(change: Partial<StatusFacts> = {}): StatusFacts {
       state: { kind: 'running', pid: 401, runs: 1, lastExit: { kind: 'never' } },
     },
     watchdogPlist: '/Users/ada/Library/LaunchAgents/org.openclaw-immune.watchdog.plist',
+    safeStart: { kind: 'none' },
     ...change,
   };
 }

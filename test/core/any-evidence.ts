@@ -62,7 +62,7 @@ const ground: fc.Arbitrary<GroundEvidence> = fc.record({
     one('intact', { version: because }),
     one('half-installed', { aside: fc.option(because, { nil: null }), because }),
     one('missing', { names: fc.array(because, { maxLength: 2 }), because }),
-    one('corrupted', { files: fc.array(because, { maxLength: 2 }), because }),
+    one('corrupted', { files: fc.array(because, { maxLength: 2 }), lost: fc.boolean(), because }),
   ),
   plugins: fc.oneof(kinds('unread', 'intact'), reasoned('unknown'), one('broken', { id: because, because })),
   launch: fc.oneof(

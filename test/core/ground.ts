@@ -60,6 +60,10 @@ export const noArchive: Ground = {
   },
 };
 
+export const workingOut: Ground = {
+  reinstall: { kind: 'pending', because: 'what to repair it with is being worked out' },
+};
+
 export const missing: Ground = {
   dependencies: {
     kind: 'missing',
@@ -68,7 +72,15 @@ export const missing: Ground = {
   },
 };
 export const corrupted: Ground = {
-  dependencies: { kind: 'corrupted', files: ['dist/index.js'], because: 'dist/index.js is not what it was' },
+  dependencies: {
+    kind: 'corrupted',
+    files: ['dist/index.js'],
+    lost: false,
+    because: 'dist/index.js is not what it was',
+  },
+};
+export const fileLost: Ground = {
+  dependencies: { kind: 'corrupted', files: ['package.json'], lost: true, because: 'package.json is gone' },
 };
 export const halfInstalled: Ground = {
   dependencies: {

@@ -48,7 +48,7 @@ wrap(fs, 'openSync', ([path, flags]) => isWrite(flags) && count('openSync', path
 for (const name of ['rename', 'unlink', 'mkdir', 'link', 'rm', 'chmod', 'copyFile']) {
   wrap(fs.promises, name, ([path]) => count(name, path));
 }
-for (const name of ['renameSync', 'unlinkSync', 'mkdirSync', 'rmSync']) {
+for (const name of ['renameSync', 'unlinkSync', 'mkdirSync', 'rmSync', 'symlinkSync']) {
   wrap(fs, name, ([path]) => count(name, path));
 }
 wrap(fs.promises, 'writeFile', ([path, data]) =>

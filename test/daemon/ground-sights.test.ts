@@ -90,6 +90,7 @@ const settingsFor = (plist: string): Settings => ({
   },
   tools: { launchctl: null, ps, lsof: null, netstat: null, git: null, tar: null, tmutil: null },
   policy: defaultPolicy,
+  archives: { maxBytes: 2_147_483_648, keepVersions: 3 },
   schedule: { deepProbe: '*/3 * * * *', snapshot: '7 * * * *', archive: '30 4 * * 0' },
 });
 
@@ -157,7 +158,7 @@ describe('the ground of an installed gateway', () => {
       rollback: { kind: 'unavailable', because: expect.stringContaining(configPath) },
       reinstall: {
         kind: 'unavailable',
-        because: expect.stringContaining(`openclaw@2026.9.6 --prefix ${join(home, 'prefix')}`),
+        because: expect.stringContaining('immune fix-deps'),
       },
     });
   });

@@ -90,6 +90,7 @@ beforeEach(() => {
       tmutil: null,
     },
     policy: defaultPolicy,
+    archives: { maxBytes: 2_147_483_648, keepVersions: 3 },
     schedule: { deepProbe: '*/3 * * * *', snapshot: '7 * * * *', archive: '30 4 * * 0' },
   };
 });

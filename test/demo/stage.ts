@@ -120,6 +120,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       tmutil: null,
     },
     policy: { ...defaultPolicy, ...options.policy },
+    archives: { maxBytes: 2_147_483_648, keepVersions: 3 },
     schedule: { deepProbe: '*/3 * * * *', snapshot: '7 * * * *', archive: '30 4 * * 0' },
   };
   const uid = process.getuid?.() ?? 0;

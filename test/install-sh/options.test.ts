@@ -95,6 +95,7 @@ describe('its options', () => {
     ['--dryrun', '--dry-run'],
     ['--remove', '--uninstall'],
     ['--observer', '--observe'],
+    ['--safestart', '--safe-start'],
     ['--demonstrate', '--demo'],
     ['--nonsense', '--help'],
   ])('refuses %s and suggests %s', async (option, suggestion) => {
@@ -104,14 +105,18 @@ describe('its options', () => {
     expect(ended.stderr).toContain(`./install.sh ${suggestion}`);
   });
 
-  it.each([[['--real']], [['--purge']], [['--demo', '--observe']], [['--observe', '--uninstall']]])(
-    'refuses %j, which cannot be meant',
-    async (options) => {
-      const ended = await install(options, withLaunchctl());
-      expect(ended.code).toBe(2);
-      expect(ended.stderr).toContain('next: ./install.sh');
-    },
-  );
+  it.each([
+    [['--real']],
+    [['--purge']],
+    [['--demo', '--safe-start']],
+    [['--uninstall', '--safe-start']],
+    [['--demo', '--observe']],
+    [['--observe', '--uninstall']],
+  ])('refuses %j, which cannot be meant', async (options) => {
+    const ended = await install(options, withLaunchctl());
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain('next: ./install.sh');
+  });
 
   it('--help explains every option', async () => {
     const { code, stdout } = await install(['--help'], systemPath);

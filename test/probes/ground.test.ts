@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { type GroundEvidence, groundUnread } from '../../src/core/ground-evidence.ts';
 import { instant, millis } from '../../src/core/time.ts';
 import { createGround, type GroundAsk, type GroundSights } from '../../src/probes/ground.ts';
+import { installCommand } from '../../src/probes/reinstall-words.ts';
 import { createRemedies } from '../../src/probes/remedies.ts';
 import { systemClock } from '../../src/system/clock.ts';
 
@@ -162,7 +163,7 @@ describe('the ground', () => {
     expect(seen).toMatchObject({ rollback: { id: 'snapshot 1' }, reinstall: { id: 'archive 1' } });
     expect(broken.asked).toContain(`rollback ${JSON.stringify(faulty)}`);
     const half = { kind: 'half-installed', aside: null, because: 'x' } as const;
-    const corrupted = { kind: 'corrupted', files: ['dist/index.js'], because: 'x' } as const;
+    const corrupted = { kind: 'corrupted', files: ['dist/index.js'], lost: false, because: 'x' } as const;
     for (const dependencies of [half, corrupted]) {
       const one = sights({ dependencies: async () => ({ dependencies, plugins: { kind: 'intact' } }) });
       expect((await looking(one.sights)(close)).reinstall.kind).toBe('ready');
@@ -241,29 +242,24 @@ describe('the ground', () => {
 });
 
 describe('a repair by hand', () => {
-  const at = (more = {}) =>
-    createRemedies({
+  it('names the command to type, with the very version and prefix', async () => {
+    expect(installCommand({ version: '2026.9.6', prefix: '/opt/x' })).toBe(
+      'npm install -g openclaw@2026.9.6 --prefix /opt/x',
+    );
+    expect(installCommand({ version: null, prefix: "/Users/o'neil/my npm" })).toBe(
+      `npm install -g openclaw --prefix '/Users/o'\\''neil/my npm'`,
+    );
+    const alone = createRemedies({
       planner: null,
       processes: async () => [],
       clock: systemClock(),
-      place: () => ({
-        configPath: '/home/a/.openclaw/openclaw.json',
-        version: '2026.9.6',
-        prefix: '/opt/x',
-        ...more,
-      }),
+      place: () => ({ configPath: '/home/a/.openclaw/openclaw.json' }),
     });
-
-  it('names the command to type, with the very version and prefix', async () => {
-    expect(await at().reinstall(missing)).toMatchObject({
+    expect(await alone.reinstall(missing)).toMatchObject({
       kind: 'unavailable',
-      because: expect.stringContaining('"npm install -g openclaw@2026.9.6 --prefix /opt/x"'),
+      because: expect.stringContaining('"immune fix-deps"'),
     });
-    const spaced = await at({ prefix: "/Users/o'neil/my npm", version: null }).reinstall(missing);
-    expect(spaced).toMatchObject({
-      because: expect.stringContaining(`npm install -g openclaw --prefix '/Users/o'\\''neil/my npm'`),
-    });
-    expect(await at().rollback(faulty)).toMatchObject({
+    expect(await alone.rollback(faulty)).toMatchObject({
       kind: 'unavailable',
       because: expect.stringContaining('"immune why-config"'),
     });
@@ -292,5 +288,33 @@ describe('a repair by hand', () => {
       }),
     });
     expect((await looking(all)(close)).reinstall.kind).toBe('ready');
+  });
+
+  it('has every byte of the package compared where the log alone speaks of damage', async () => {
+    const findings = [{ sign: 'code-damaged', at: null, text: 'Unexpected end of input' }] as const;
+    const rotten: GroundEvidence['dependencies'] = {
+      kind: 'corrupted',
+      files: ['dist/index.js'],
+      lost: false,
+      because: 'dist/index.js has other bytes',
+    };
+    const intact: GroundEvidence['dependencies'] = { kind: 'intact', version: '2026.9.6' };
+    const late: GroundEvidence['dependencies'] = { kind: 'unknown', because: 'it takes too long' };
+    const seenWhen = async (deep: GroundEvidence['dependencies']) => {
+      const { sights: all } = sights({
+        dependencies: async (ask) => ({
+          dependencies: ask.deep === true ? deep : intact,
+          plugins: { kind: 'intact' },
+        }),
+        log: async () => ({
+          log: { kind: 'read', findings },
+          boot: { kind: 'none' },
+          channels: { kind: 'unread' },
+        }),
+      });
+      return (await looking(all)(close)).dependencies;
+    };
+    expect(await seenWhen(rotten)).toEqual(rotten);
+    expect(await seenWhen(late)).toEqual(intact);
   });
 });

@@ -15,6 +15,7 @@ import {
   waitForSnapshot,
 } from './config-world.ts';
 import { runningPid } from './faults/fault.ts';
+import { forgetBoots } from './faults/history.ts';
 import { calm } from './faults/matrix-world.ts';
 import { bootTimeoutMs } from './gateway-home.ts';
 import { newestVersion } from './places.ts';
@@ -120,6 +121,16 @@ async function doesNotBoot(world: ConfigWorld): Promise<void> {
   expect(gateway.log()).toContain('refusing fallback');
   // Taken back as a trial, not rolled back as an incident, and nothing of it is lost.
   expect(intentsSince(watchdog, from).map((intent) => actionOf(intent).step.kind)).not.toContain('rollback');
+  await clearBreaker(world);
+}
+
+/** Where three starts had failed before it was taken back, OpenClaw holds its channels down for minutes. */
+async function clearBreaker({ gateway }: ConfigWorld): Promise<void> {
+  if (!gateway.log().includes('restart-loop breaker tripped')) return;
+  const pid = await runningPid(gateway);
+  forgetBoots(gateway, null);
+  await gateway.launchctl('kickstart', '-k', gateway.target);
+  await gateway.waitServing(bootTimeoutMs, pid);
 }
 
 async function unconfirmed(world: ConfigWorld): Promise<void> {

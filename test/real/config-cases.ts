@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
-import { actionOf, intentsSince, journalSince, type Mark } from './acts.ts';
+import { actionOf, intentsSince, journalSince, type Mark, stateOf } from './acts.ts';
 import { baseText, type ConfigFault, goodEdits, includedText, includePath, textOf } from './config-faults.ts';
 import {
   backToBase,
@@ -27,16 +27,16 @@ export const caseTimeoutMs = 480_000;
 export const recoveryTimeoutMs = 150_000;
 const maxValidatorRuns = 7;
 
-export type Act = (world: ConfigWorld) => Promise<void>;
+export type Act<W extends ConfigWorld = ConfigWorld> = (world: W) => Promise<void>;
 
 /** One world for all its cases, made anew after a case that failed: what that left behind must not fail the next one. */
-export function inOneWorld(
+export function inOneWorld<W extends ConfigWorld>(
   title: string,
-  make: () => Promise<ConfigWorld>,
-  cases: ReadonlyMap<string, Act>,
+  { make, show }: { readonly make: () => Promise<W>; readonly show: (world: W) => void },
+  cases: ReadonlyMap<string, Act<W>>,
 ): void {
   describe(title, () => {
-    let world: ConfigWorld | null = null;
+    let world: W | null = null;
     const end = async (): Promise<void> => {
       const ending = world;
       world = null;
@@ -49,7 +49,7 @@ export function inOneWorld(
         try {
           await act(world);
         } catch (error) {
-          showWorld(world);
+          show(world);
           await end();
           throw error;
         }
@@ -122,6 +122,8 @@ async function recovers(world: ConfigWorld, fault: ConfigFault): Promise<void> {
     `           healthy after ${seconds} s: ${stepsSince(watchdog, mark).join(' > ')}, ${runs} validator runs`,
   );
 
+  const [rollback] = intentsSince(watchdog, mark).filter((each) => actionOf(each).step.kind === 'rollback');
+  expect.soft(fault.causes, 'named when it acted').toContain(rollback && stateOf(rollback).cause);
   expect.soft(rollbacksSince(world, mark)).toHaveLength(1);
   expect.soft(runs).toBeLessThanOrEqual(maxValidatorRuns);
   const records = keptRecords(world).slice(before.kept);

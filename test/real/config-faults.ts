@@ -56,6 +56,8 @@ export interface Damaged {
 
 export interface ConfigFault {
   readonly name: string;
+  /** What may be named; one more where two names are equally true of it. */
+  readonly causes: readonly string[];
   readonly smoke?: true;
   /** How the gateway goes down with it in place: SIGTERM is a clean stop. */
   readonly end: 'SIGKILL' | 'SIGTERM';
@@ -72,22 +74,28 @@ function written(gateway: GatewayHome, text: string | Buffer): Damaged {
 const edited = (edit: (text: string) => string) => (gateway: GatewayHome) =>
   written(gateway, edit(baseText(gateway, goodEdits)));
 
+const overwritten = ['config-clobbered', 'config-invalid'];
+const wrong = ['config-invalid'];
+
 const whole: readonly ConfigFault[] = [
   {
     name: 'broken JSON',
+    causes: overwritten,
     smoke: true,
     end: 'SIGKILL',
     make: edited((text) => text.slice(0, Math.floor(text.length * 0.9))),
   },
-  { name: 'an empty file', end: 'SIGKILL', make: edited(() => '') },
+  { name: 'an empty file', causes: overwritten, end: 'SIGKILL', make: edited(() => '') },
   {
     name: '43 bytes of garbage',
+    causes: overwritten,
     end: 'SIGTERM',
     make: (gateway) =>
       written(gateway, Buffer.from(Array.from({ length: 43 }, (_, n) => (n * 151 + 7) % 256))),
   },
   {
     name: 'a missing file',
+    causes: overwritten,
     smoke: true,
     end: 'SIGKILL',
     make: ({ configPath }) => {
@@ -97,6 +105,7 @@ const whole: readonly ConfigFault[] = [
   },
   {
     name: 'a directory in its place',
+    causes: overwritten,
     end: 'SIGKILL',
     make: ({ configPath }) => {
       rmSync(configPath);
@@ -107,6 +116,7 @@ const whole: readonly ConfigFault[] = [
   },
   {
     name: 'nobody may read it',
+    causes: wrong,
     end: 'SIGKILL',
     make: (gateway) => {
       const damaged = edited((text) => text)(gateway);
@@ -116,6 +126,7 @@ const whole: readonly ConfigFault[] = [
   },
   {
     name: 'an included file is gone',
+    causes: wrong,
     end: 'SIGKILL',
     make: (gateway) => {
       rmSync(includePath(gateway));
@@ -127,6 +138,7 @@ const whole: readonly ConfigFault[] = [
 const single: readonly ConfigFault[] = [
   {
     name: 'an unknown key at the root',
+    causes: wrong,
     smoke: true,
     end: 'SIGKILL',
     keepsEdits: true,
@@ -134,24 +146,28 @@ const single: readonly ConfigFault[] = [
   },
   {
     name: 'an unknown key inside gateway',
+    causes: wrong,
     end: 'SIGTERM',
     keepsEdits: true,
     make: edited((text) => text.replace("mode: 'local',", "mode: 'local',\n    bogusKey: { deep: true },")),
   },
   {
     name: 'a port that is a word',
+    causes: wrong,
     end: 'SIGKILL',
     keepsEdits: true,
     make: edited((text) => text.replace(/port: \d+/, "port: 'abc'")),
   },
   {
     name: 'gateway.mode is gone',
+    causes: wrong,
     end: 'SIGKILL',
     keepsEdits: true,
     make: edited((text) => text.replace("mode: 'local',", '')),
   },
   {
     name: 'an include of a file that was never there',
+    causes: wrong,
     end: 'SIGKILL',
     keepsEdits: true,
     make: edited((text) =>

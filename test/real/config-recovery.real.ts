@@ -20,6 +20,7 @@ import {
   configOf,
   isKept,
   keptRecords,
+  showWorld,
   snapshotsOf,
   waitForSnapshot,
 } from './config-world.ts';
@@ -35,7 +36,7 @@ const toldTimeoutMs = 60_000;
 
 inOneWorld(
   `config recovery on ${newestVersion}, waits and budgets shortened`,
-  () => freshWorld(newestVersion),
+  { make: () => freshWorld(newestVersion), show: showWorld },
   new Map<string, Act>([
     ...recoveries(configFaults),
     [

@@ -11,7 +11,14 @@ import {
   stepsSince,
 } from './config-cases.ts';
 import { baseText, configFaults, textOf, withKey } from './config-faults.ts';
-import { type ConfigWorld, keptRecords, shortened, snapshotsOf, waitForSnapshot } from './config-world.ts';
+import {
+  type ConfigWorld,
+  keptRecords,
+  shortened,
+  showWorld,
+  snapshotsOf,
+  waitForSnapshot,
+} from './config-world.ts';
 import { newestVersion, olderVersion, oldestVersion } from './places.ts';
 import { watchdogScenario } from './scenario.ts';
 import { told } from './watching.ts';
@@ -23,7 +30,7 @@ const everything = process.env['OPENCLAW_IMMUNE_TEST_ALL'] !== undefined;
 for (const version of [olderVersion, oldestVersion]) {
   inOneWorld(
     `config recovery on ${version}, waits and budgets shortened`,
-    () => freshWorld(version),
+    { make: () => freshWorld(version), show: showWorld },
     new Map(recoveries(configFaults.filter(({ smoke }) => everything || smoke === true))),
   );
 }

@@ -14,7 +14,7 @@ import type { KeptRecord } from '../../src/vault/kept.ts';
 import { type CommandResult, runCommand } from './commands.ts';
 import { baseText, type Damaged, writeBase } from './config-faults.ts';
 import { forgetBoots } from './faults/history.ts';
-import { bootGateway, type GatewayHome } from './gateway-home.ts';
+import { bootGateway, clearlyOlderMs, type GatewayHome, type GatewayOptions } from './gateway-home.ts';
 import type { LaunchAgent } from './home-template.ts';
 import { cachedNode } from './openclaw-cache.ts';
 import { until } from './processes.ts';
@@ -59,12 +59,14 @@ export const shortened = {
 } as const;
 
 /** Boots on the config of `config-faults.ts`, through a Node that counts its starts. */
-export async function bootOnBase(version: string): Promise<GatewayHome> {
-  const gateway = await bootGateway({ version, plist: withCountingNode, start: false });
+export async function bootOnBase(
+  version: string,
+  ownPackage: GatewayOptions['ownPackage'] = false,
+): Promise<GatewayHome> {
+  const gateway = await bootGateway({ version, plist: withCountingNode, start: false, ownPackage });
   try {
     writeBase(gateway);
-    // ps tells the start of a process in whole seconds, give or take one: what was written just before may be younger.
-    await sleep(2_500);
+    await sleep(clearlyOlderMs);
     await gateway.load();
     await gateway.waitServing();
     return gateway;
@@ -94,7 +96,10 @@ function withCountingNode(plist: LaunchAgent): LaunchAgent {
   const home = dirname(String(plist['WorkingDirectory']));
   const own = join(home, 'node', 'bin', 'node');
   mkdirSync(dirname(own), { recursive: true });
-  writeFileSync(own, `#!/bin/sh\necho "$$ $*" >> '${startsOf(home)}'\nexec '${cachedNode()}' "$@"\n`);
+  writeFileSync(
+    own,
+    `#!/bin/sh\necho "$$ $(date +%s%3N) $*" >> '${startsOf(home)}'\nexec '${cachedNode()}' "$@"\n`,
+  );
   chmodSync(own, 0o755);
   const words = plist.ProgramArguments.map((word) => (word === cachedNode() ? own : word));
   return { ...plist, ProgramArguments: words };
@@ -104,6 +109,8 @@ const startsOf = (home: string): string => join(home, 'node', 'starts');
 
 export interface NodeStart {
   readonly pid: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
   readonly words: string;
 }
 
@@ -113,7 +120,10 @@ export function startsIn({ home }: Pick<GatewayHome, 'home'>): readonly NodeStar
   return starts
     .split('\n')
     .slice(0, -1)
-    .map((line) => ({ pid: Number.parseInt(line, 10), words: line.slice(line.indexOf(' ') + 1) }));
+    .map((line) => {
+      const [pid, at, ...words] = line.split(' ');
+      return { pid: Number(pid), at: Number(at), words: words.join(' ') };
+    });
 }
 
 const isValidator = ({ words }: NodeStart): boolean => /\bconfig validate\b/.test(words);

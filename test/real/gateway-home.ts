@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { installFakeLaunchd } from '../fakes/launchd/fake.ts';
 import { type CommandResult, runCommand } from './commands.ts';
 import {
@@ -34,8 +35,11 @@ export interface GatewayOptions {
   readonly plist?: (rendered: LaunchAgent) => LaunchAgent;
   /** False leaves the job unloaded. */
   readonly start?: boolean;
-  /** A copy of the package of its own (see `copyOfOpenClaw`), for scenarios that damage it while it serves. */
-  readonly ownPackage?: boolean;
+  /**
+   * A copy of the package of its own (see `copyOfOpenClaw`), for scenarios that damage it while it serves. `bytes`: no hard
+   * links, so that nobody else's copy changes the times of its files, and files of it may be written into.
+   */
+  readonly ownPackage?: boolean | 'bytes';
 }
 
 export type GatewayHome = Awaited<ReturnType<typeof bootGateway>>;
@@ -43,6 +47,8 @@ export type GatewayHome = Awaited<ReturnType<typeof bootGateway>>;
 /** On two busy cores a warm boot of 12 s can take several times that. */
 export const bootTimeoutMs = 120_000;
 const commandTimeoutMs = 60_000;
+/** ps tells the start of a process in whole seconds, give or take one: what was written just before may be younger. */
+export const clearlyOlderMs = 2_500;
 
 /**
  * A private HOME with a real OpenClaw in it, loaded into a launchd double that really supervises. The gateway takes the
@@ -52,7 +58,11 @@ export async function bootGateway(options: GatewayOptions = {}) {
   const version = options.version ?? newestVersion;
   const shared = await installedOpenClaw(version);
   const root = mkdtempSync(join(runFolder(), 's-'));
-  let prefix = options.ownPackage === true ? await copyOfOpenClaw(version, join(root, 'prefix')) : shared;
+  const { ownPackage = false } = options;
+  let prefix =
+    ownPackage === false
+      ? shared
+      : await copyOfOpenClaw(version, join(root, 'prefix'), ownPackage === 'bytes' ? 'bytes' : 'links');
   const home = join(root, 'home');
   const port = await freePort();
   await copyWarmedHome(version, home, port);
@@ -193,6 +203,7 @@ export async function bootGateway(options: GatewayOptions = {}) {
   };
   if (options.start !== false) {
     try {
+      if (ownPackage === 'bytes') await sleep(clearlyOlderMs);
       await gateway.load();
       await gateway.waitServing();
     } catch (error) {

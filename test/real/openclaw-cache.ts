@@ -106,9 +106,16 @@ function npmScript(): string {
   throw new Error('npm is not on PATH: the real tests install OpenClaw with it');
 }
 
-/** A throw-away copy for scenarios that damage the package: hard links, so remove or replace files, never edit them. */
-export async function copyOfOpenClaw(version: string, folder: string): Promise<string> {
+/**
+ * A throw-away copy for scenarios that damage the package. Of hard links it is made in a second: remove or replace files in
+ * it, never edit them, and the change time of each is everybody's. Of bytes it takes half a gigabyte.
+ */
+export async function copyOfOpenClaw(
+  version: string,
+  folder: string,
+  of: 'links' | 'bytes' = 'links',
+): Promise<string> {
   const prefix = await installedOpenClaw(version);
-  await execFileAsync('cp', ['-al', prefix, folder]);
+  await execFileAsync('cp', [of === 'links' ? '-al' : '-a', prefix, folder]);
   return folder;
 }

@@ -1,4 +1,4 @@
-// The real part of the tests: OpenClaw from npm under a launchd double, as an unprivileged user.
+// The real part of the tests: OpenClaw from npm under a launchd double, as an unprivileged user, without a network.
 //   npm run test:real -- [--all] [--only PATTERN]
 // It ends with one plain line: N passed, N failed, N skipped.
 import { spawn } from 'node:child_process';
@@ -19,19 +19,28 @@ import {
   runFolder,
 } from './places.ts';
 import { endProcessesOfHome } from './processes.ts';
-import { copyCheckout, runAsUser, testUser } from './unprivileged.ts';
+import { copyCheckout, cutOffFromNetwork, runAsUser, testUser } from './unprivileged.ts';
 
 /** The whole real part: more than twice what it takes on two quiet cores. */
 const runTimeoutMs = 50 * 60_000;
 
 const { values } = parseArgs({
-  options: { all: { type: 'boolean', default: false }, only: { type: 'string' } },
+  options: {
+    all: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    // Of run.ts itself: everything that needs the network, and nothing else.
+    prepare: { type: 'boolean', default: false },
+  },
 });
 
 if (process.getuid?.() === 0) await runAsRoot();
+else if (values.prepare) await prepare();
 else await runHere();
 
-/** As root: prepares user, tools and a readable copy, lets the test user do the work, then tells what it counted. */
+/**
+ * As root: makes user, tools and a readable copy, lets the test user install and warm up, takes the network away from what
+ * follows, lets the test user do the work, then tells what it counted.
+ */
 async function runAsRoot(): Promise<void> {
   installSystemTools();
   const user = testUser();
@@ -41,10 +50,30 @@ async function runAsRoot(): Promise<void> {
   const counts = join(results, 'counts.json');
   process.env['OPENCLAW_IMMUNE_TEST_COUNTS'] = counts;
   process.env['OPENCLAW_IMMUNE_TEST_OUTER'] = '1';
-  await runAsUser(user, folder, ['test/real/run.ts', ...process.argv.slice(2)]);
+  const args = ['test/real/run.ts', ...process.argv.slice(2)];
+  // Where that fails no scenario is run and no counts are left, which is one failure.
+  if ((await runAsUser({ user, folder }, [...args, '--prepare'])) === 0) {
+    const behind = cutOffFromNetwork(folder);
+    if (behind === null) {
+      console.log('NOT CUT OFF: no network namespace can be made here, so the scenarios have the network');
+      await runAsUser({ user, folder }, args);
+    } else {
+      process.env['OPENCLAW_IMMUNE_TEST_CUT_OFF'] = '1';
+      await runAsUser({ user, folder, behind }, args);
+    }
+  }
   finish(counts);
   rmSync(results, { recursive: true, force: true });
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** All that the scenarios install or let OpenClaw download: the second time there is nothing to do. */
+async function prepare(): Promise<void> {
+  cachedNode();
+  for (const version of [newestVersion, olderVersion, oldestVersion]) {
+    await installedOpenClaw(version);
+    await warmedHome(version);
+  }
 }
 
 async function runHere(): Promise<void> {
@@ -55,11 +84,7 @@ async function runHere(): Promise<void> {
   if (values.only !== undefined) process.env['OPENCLAW_IMMUNE_TEST_ONLY'] = values.only;
   if (values.all) process.env['OPENCLAW_IMMUNE_TEST_ALL'] = '1';
   try {
-    cachedNode();
-    for (const version of [newestVersion, olderVersion, ...(values.all ? [oldestVersion] : [])]) {
-      await installedOpenClaw(version);
-      await warmedHome(version);
-    }
+    await prepare();
     await runScenarios();
   } catch (error) {
     // Without OpenClaw there is nothing to run: no counts are left, and that is counted as one failure.

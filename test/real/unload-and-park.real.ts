@@ -135,11 +135,11 @@ watchdogScenario(
 );
 
 watchdogScenario(
-  'parked by OpenClaw for a missing ws it is left alone; with ws back it is un-parked once and serves (stableMs 10 s)',
+  'parked by OpenClaw for a missing ws, with no archive to mend that from, it is left alone; with ws back it is un-parked once and serves (stableMs 10 s, soakMs 12 h)',
   { ownPackage: true },
   async (gateway, watchdog) => {
     const pid = await gateway.waitServing();
-    await watchdog.setPolicy({ stableMs: '10s' });
+    await watchdog.setPolicy({ stableMs: '10s', soakMs: '12h' });
     await healthyAndHeld(watchdog);
     const before = markNow(gateway, watchdog);
     const ws = join(packageFolder(gateway.prefix()), 'node_modules', 'ws');
@@ -157,7 +157,7 @@ watchdogScenario(
       afterSeq: before.seq,
     });
     expect(seen.because).toContain('ws is missing');
-    await lookedFor(watchdog, leftAloneMs);
+    await lookedFor(watchdog, 10_000);
     const status = await watchdog.immune('status');
     expect(status.stdout).toContain('ws is missing');
     expect(status.stdout).toContain('npm install -g openclaw@');
@@ -171,6 +171,7 @@ watchdogScenario(
       afterSeq: mark.seq,
     });
     expect(actionOf(intent).step.kind).toBe('unpark');
+    expect(stateOf(intent).cause).toBe('parked');
     await gateway.waitServing(bootTimeoutMs, pid);
     await watchdog.waitForJournal('resolved', tells('resolved'), {
       timeoutMs: bootTimeoutMs,

@@ -63,8 +63,31 @@ export function copyCheckout(from: string, user: TestUser): string {
   return folder;
 }
 
+/**
+ * The words that put a command into a network namespace of its own, where there is only the loopback; null where this
+ * machine allows none.
+ */
+export function cutOffFromNetwork(folder: string): readonly string[] | null {
+  const words = ['unshare', '--net', join(folder, 'test/real/support/cut-off.sh')];
+  const [unshare = '', ...rest] = [...words, 'true'];
+  try {
+    execFileSync(unshare, rest, { stdio: 'ignore' });
+    return words;
+  } catch {
+    // No right to make one, or no such tool: the caller says it out loud.
+    return null;
+  }
+}
+
+interface AsUser {
+  readonly user: TestUser;
+  readonly folder: string;
+  /** Words before the command: what root does first. */
+  readonly behind?: readonly string[];
+}
+
 /** Runs our Node as the test user and gives its exit code. Its output is ours; a signal to us ends it too. */
-export function runAsUser(user: TestUser, folder: string, args: readonly string[]): Promise<number> {
+export function runAsUser({ user, folder, behind = [] }: AsUser, args: readonly string[]): Promise<number> {
   const node = join(folder, 'node_modules', '.bin', 'node');
   const environment: Record<string, string> = {
     HOME: user.home,
@@ -78,11 +101,13 @@ export function runAsUser(user: TestUser, folder: string, args: readonly string[
     if (value !== undefined && (ours || passedThrough.has(name.toLowerCase()))) environment[name] = value;
   }
   // setpriv replaces itself by Node, so a signal reaches it; Node's own uid option would keep root's groups.
-  const child = spawn(
-    'setpriv',
-    [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--no-new-privs', node, ...args],
-    { cwd: folder, env: environment, stdio: ['ignore', 'inherit', 'inherit'] },
-  );
+  const ids = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--no-new-privs'];
+  const [file = '', ...words] = [...behind, 'setpriv', ...ids, node, ...args];
+  const child = spawn(file, words, {
+    cwd: folder,
+    env: environment,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => child.kill('SIGTERM'));
   return new Promise((resolve, reject) => {
     child.once('error', reject);

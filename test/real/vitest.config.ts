@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import CountingReporter from './counting-reporter.ts';
 
 /** The longest files first: started last, one would be waited for with a worker idle. */
-const longest = ['fault-matrix', 'config-recovery', 'slow-boot'];
+const longest = ['fault-matrix', 'dependency-recovery', 'config-recovery', 'slow-boot'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

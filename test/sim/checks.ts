@@ -7,6 +7,7 @@ import type { Story } from './happening.ts';
 import {
   holds,
   isFine,
+  isIncomplete,
   isSuppressed,
   isVisiblyDamaged,
   type Machine,
@@ -99,6 +100,7 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
   let unparked: Loaded | null = null;
   let exhaustedSince: number | null = null;
   let wellAt = 0;
+  let openSince = { id: '', at: 0 };
   let stepped = { at: 0, forwardMs: 0 };
   const told = { epoch: 0, times: new Map<string, number>() };
 
@@ -116,7 +118,8 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
     if (asked.inDoubt) return 'while in doubt about itself';
     if (asked.pausedUntil !== null && machine.t + dog.skew < asked.pausedUntil) return 'while paused';
     if (depth !== 'full' && depth !== 'deep') return `on a ${depth} look`;
-    if (serves(machine) && machine.servingSince <= beganAt) return 'on a gateway that serves';
+    const mends = step.kind === 'reinstall' && isIncomplete(machine);
+    if (serves(machine) && machine.servingSince <= beganAt && !mends) return 'on a gateway that serves';
     if (orphanServes(machine)) return 'beside a gateway that serves';
     if (holds(machine, 'update')) return 'during an update';
     if (holds(machine, 'update-unclear')) return 'while an update may be running';
@@ -214,7 +217,9 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
       if (state.phase.kind !== 'exhausted') exhaustedSince = null;
       else exhaustedSince ??= t;
       if (state.incident === null) return;
-      const quietSince = Math.max(machine.servingSince, dog.bornAt, asked.at, machine.wokeAt);
+      // One about the next start alone is opened while it serves.
+      if (openSince.id !== state.incident.id) openSince = { id: state.incident.id, at: t };
+      const quietSince = Math.max(openSince.at, machine.servingSince, dog.bornAt, asked.at, machine.wokeAt);
       const held = asked.inDoubt || isSuppressed(machine) || holds(machine, 'hands-stuck');
       if (machine.servingSince !== never && t - quietSince > quietMs && !held) {
         fail(

@@ -112,7 +112,12 @@ function dependenciesOf(machine: Machine): GroundEvidence['dependencies'] {
     case 'ws':
       return { kind: 'missing', names: ['ws'], because: 'ws is missing' };
     case 'corrupted':
-      return { kind: 'corrupted', files: ['dist/index.js'], because: 'dist/index.js is damaged' };
+      return {
+        kind: 'corrupted',
+        files: ['dist/index.js'],
+        lost: false,
+        because: 'dist/index.js is damaged',
+      };
     default:
       return machine.pack.damage satisfies never;
   }

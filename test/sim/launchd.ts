@@ -13,6 +13,7 @@ import {
 } from './machine.ts';
 
 /** launchd starts a job again no sooner than this after its previous start. */
+const unseenMs = 10_000;
 const throttleMs = 10_000;
 /** OpenClaw serves 8 to 14 s after its spawn. */
 const bootMs = 9_000;
@@ -108,7 +109,9 @@ export function die(
   if (process === null) return;
   if (process.served) machine.lastBroken ??= { at: t, goodbye: process.leavesAt !== never };
   if (!how.clean) machine.unclean.push(t);
-  if (!process.served) machine.failedBoots.push(t);
+  if (!process.served) machine.failedBootAt = t;
+  // What served for less than two looks may never have been seen to.
+  if (!process.served || t - machine.servingSince < unseenMs) machine.failedBoots.push(t);
   machine.lastExit = how.exit;
   machine.process = null;
   if (machine.holder === 'ours') machine.holder = 'none';

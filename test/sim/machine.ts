@@ -113,6 +113,8 @@ export interface Machine {
   servingSince: number;
   /** Starts that failed since the last repair of ours. */
   failedBoots: number[];
+  /** The newest of all that ended before they served. */
+  failedBootAt: number;
   servedSinceRepair: boolean;
   /** Contents of the config it has served with. */
   servedWith: Set<string>;
@@ -180,6 +182,7 @@ export function createMachine(): Machine {
     lastBroken: null,
     servingSince: never,
     failedBoots: [],
+    failedBootAt: 0,
     servedSinceRepair: false,
     servedWith: new Set(),
     asleepMs: 0,
@@ -223,3 +226,7 @@ export const isSuppressed = (machine: Machine): boolean =>
 /** The package says of itself that it is broken. `hidden` damage shows only when it runs. */
 export const isVisiblyDamaged = ({ pack }: Machine): boolean =>
   pack.damage !== null && pack.damage !== 'hidden';
+
+/** Something is not there: nobody's patch looks like that. */
+export const isIncomplete = ({ pack }: Machine): boolean =>
+  pack.damage === 'missing' || pack.damage === 'ws' || pack.damage === 'half';

@@ -174,4 +174,16 @@ export const mutations: readonly Mutation[] = [
     "phase: { kind: 'starting' },\n    because: 'the watchdog died",
     "phase: { kind: 'starting' }, spent: [],\n    because: 'the watchdog died",
   ),
+  mutation(
+    'a package is mended beside a gateway that serves though something else is broken',
+    'latent-mend.ts',
+    'const [blocker] = blockers(look);',
+    'const blocker = packageBlocker(look);',
+  ),
+  mutation(
+    'a patched file is mended beside a gateway that serves',
+    'latent-mend.ts',
+    "if (dependencies.kind === 'corrupted') return dependencies.lost;",
+    "if (dependencies.kind === 'corrupted') return true;",
+  ),
 ];

@@ -1,5 +1,5 @@
 import type { Evidence } from '../../src/core/evidence.ts';
-import { refusedUntil } from '../../src/core/ladder.ts';
+import { deadlineMsOf, refusedUntil } from '../../src/core/ladder.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { initialState, type State } from '../../src/core/state.ts';
 import { backoffUntil } from '../../src/core/strain.ts';
@@ -32,7 +32,8 @@ export function planSkip(
     return null;
   const delay = Math.round(nextLookAt - t);
   if (delay <= 0) return null;
-  const target = Math.min(until, nextDeadline(state, evidence, policy, t + skew) - skew);
+  const deadline = nextDeadline(state, evidence, policy, t + skew) - skew;
+  const target = Math.min(until, deadline, latentMark({ state, evidence, skew, t, policy }) + 1);
   // A deep probe is made at its mark whatever the grid, and the grid begins anew with it.
   const lastMark = markAfter(target - 1) - markMs;
   const from = Math.max(lastMark, t);
@@ -49,6 +50,20 @@ export function planSkip(
     state: caughtUp(state, { last: goTo - delay + skew, ticks }),
     ticks,
   };
+}
+
+/** A package that is mended beside a gateway that serves is mended at a deep look, once its time has come. */
+function latentMark(of: {
+  readonly state: State;
+  readonly evidence: Evidence;
+  readonly skew: number;
+  readonly t: number;
+  readonly policy: Policy;
+}): number {
+  const { state, evidence, skew, t, policy } = of;
+  if (state.cause !== 'serving' || evidence.ground.reinstall.kind !== 'ready') return never;
+  const dueAt = (state.packageSeen?.since ?? 0) + policy.latentMendMs - skew;
+  return markAfter(Math.max(t, dueAt) - 1);
 }
 
 /**
@@ -73,7 +88,7 @@ function nextDeadline(state: State, evidence: Evidence, policy: Policy, now: num
     end(phase.until);
     end(phase.since + policy.suspendTellMs);
   }
-  if (phase.kind === 'repairing') end(phase.action.deadlineAt + policy.actionDeadlineMs);
+  if (phase.kind === 'repairing') end(phase.action.deadlineAt + deadlineMsOf(phase.action.step, policy));
   end(state.pause?.until ?? null);
   end(state.graceUntil);
   if (state.unknownSince !== null) end(state.unknownSince + policy.unknownTellMs);
@@ -96,6 +111,10 @@ function nextDeadline(state: State, evidence: Evidence, policy: Policy, now: num
   if (state.configSeen !== null && evidence.ground.config.kind === 'faulty') {
     end(state.configSeen.since + policy.editGraceMs);
     end(state.configSeen.since + policy.latentTellMs);
+  }
+  if (state.packageSeen !== null) {
+    end(state.packageSeen.since + policy.editGraceMs);
+    end(state.packageSeen.since + policy.latentMendMs);
   }
   if (generation !== null && generation.readyAt === null) {
     end(generation.firstSeenAt + policy.bootGraceMs + state.asleepMs);

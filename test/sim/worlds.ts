@@ -175,6 +175,8 @@ const chapters: readonly (readonly [number, (d: Dice) => Chapter])[] = [
   [2, (d) => now(spell('environment', d.seconds(60, 4_000)), ...(d.chance(0.7) ? [crash] : []))],
   [2, (d) => now(spell('schema', d.seconds(60, 4_000)), crash)],
   [2, (d) => now(spell('plugin', d.seconds(60, 4_000)), ...(d.chance(0.7) ? [crash] : []))],
+  // Beside a gateway that serves on: what no repair mends, and a package that one would.
+  [2, (d) => now(spell(d.pick(['node', 'environment', 'disk']), d.seconds(300, 9_000)), damage(d))],
   [1, (d) => now(spell('auth', d.seconds(60, 9_000)))],
   [1, (d) => now(spell('not-ready', d.seconds(60, 9_000)))],
   [1, (d) => now(spell('package-unclear', d.seconds(60, 3_000)))],

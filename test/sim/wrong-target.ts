@@ -84,7 +84,7 @@ function ofConfig(machine: Machine, replaces: string | null, steppedAt: number):
   // Whoever deletes or locks the file twice cannot be told from one who did it long ago.
   const fresh = !nameless && config.by === 'user' && t - config.changedAt < editMs;
   // A start has failed with it: nobody waits for the next one.
-  const proven = machine.failedBoots.some((at) => at > config.changedAt);
+  const proven = machine.failedBootAt > config.changedAt;
   if (fresh && !proven && steppedAt < config.changedAt) return 'under the hands of its editor';
   return around(machine);
 }

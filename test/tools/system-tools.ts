@@ -11,6 +11,7 @@ const packages: readonly (readonly [string, string])[] = [
   ['netstat', 'net-tools'],
   ['shellcheck', 'shellcheck'],
   ['openssl', 'openssl'],
+  ['ip', 'iproute2'],
 ];
 const folders = ['/usr/local/bin', '/bin', '/usr/bin', '/sbin', '/usr/sbin'];
 

@@ -5,7 +5,7 @@ import { UserError } from '../../core/errors.ts';
 import type { Disabled, ServiceState } from '../../core/service.ts';
 import { readGatewayConfig } from '../../gateway/config-file.ts';
 import { type AuthDescription, type Endpoint, resolveEndpoint } from '../../gateway/endpoint.ts';
-import { readGatewayEnvironment } from '../../gateway/environment.ts';
+import { type GatewaySurroundings, readGatewayEnvironment } from '../../gateway/environment.ts';
 import { findInstallation, type Installation } from '../../gateway/installation.ts';
 import { readText } from '../../gateway/read-text.ts';
 import { parsePlist } from '../../system/launchd/plist.ts';
@@ -16,6 +16,9 @@ export interface GatewayReport {
   readonly installation: Installation;
   /** For people, the finding first and what is wrong with it after. */
   readonly lines: readonly string[];
+  readonly surroundings: GatewaySurroundings;
+  readonly endpoint: Endpoint;
+  readonly state: ServiceState;
 }
 
 /** Finds the gateway: the one an existing config names, else the one this user has. Changes nothing. */
@@ -46,7 +49,8 @@ export async function findGateway(
     ...endpoint.problems,
     ...serviceTrouble(state, disabled),
   ];
-  return { installation, lines: [...describe(installation, endpoint, state), ...trouble.map(problemLine)] };
+  const lines = [...describe(installation, endpoint, state), ...trouble.map(problemLine)];
+  return { installation, lines, surroundings, endpoint, state };
 }
 
 const problemLine = (because: string): string => `  problem  ${because}`;

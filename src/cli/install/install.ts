@@ -11,14 +11,17 @@ import { observeTarget } from './observe.ts';
 import { type PlanOutcome, performPlan } from './perform.ts';
 import { type Observed, planInstall } from './plan.ts';
 import { renderPlan, renderProgress } from './render.ts';
+import { planSafeStart } from './safe-start-plan.ts';
 import type { Step } from './steps.ts';
 import { lastWords } from './summary.ts';
-import { describeTarget, type Source, sourceOf } from './target.ts';
+import { describeTarget, type Source, safeStartTemplateOf, sourceOf } from './target.ts';
 import { missingTools } from './tools.ts';
 
 export interface InstallOptions {
   readonly dryRun: boolean;
   readonly observe: boolean;
+  /** Also have OpenClaw start the gateway through our wrapper; without it that stays as it is. */
+  readonly safeStart?: boolean;
 }
 
 /** `immune install`. Answers the exit code; refusals and failures are UserErrors. */
@@ -28,16 +31,25 @@ export async function runInstall(options: InstallOptions, deps: InstallerDeps): 
   await requireSource(source, options.dryRun);
   const { settings } = configFor(await loadSettings(ground.paths.config, readIfExists));
   const gateway = await findGateway(ground, { env: deps.env, known: settings?.gateway ?? null });
+  const safeStartTemplate = await readFile(safeStartTemplateOf(source), 'utf8');
   const target = describeTarget({
     home: ground.home,
     paths: ground.paths,
     bundle: source.bundle,
     launcherTemplate: await readFile(source.template, 'utf8'),
+    safeStartTemplate,
     node: deps.node,
     configText: renderConfig(ground, gateway, options.observe ? 'observe' : 'act'),
     plutil: ground.tools.plutil,
   });
   const observed = await observeTarget(target, ground.service.manager);
+  const safeStart = await planSafeStart({
+    ground,
+    gateway,
+    uid: deps.uid,
+    wanted: options.safeStart === true,
+    template: safeStartTemplate,
+  });
   const notes = [
     ...ground.notes,
     ...(options.dryRun ? [] : refuseWithoutLaunchd(observed, deps.uid)),
@@ -54,8 +66,10 @@ export async function runInstall(options: InstallOptions, deps: InstallerDeps): 
           `${target.link.path} exists and is not ours, so it stays as it is; the command is ${target.link.target}`,
         ]
       : []),
+    ...safeStart.notes,
   ];
-  const steps = planInstall(target, observed);
+  // Last: the watchdog is there when the gateway restarts.
+  const steps = [...planInstall(target, observed), ...safeStart.steps];
   const words = { launchctl: ground.tools.launchctl, uid: deps.uid };
   gateway.lines.forEach(deps.say);
   for (const note of notes) deps.say(`  note     ${note}`);
@@ -78,7 +92,8 @@ export async function runInstall(options: InstallOptions, deps: InstallerDeps): 
 }
 
 async function requireSource(source: Source, dryRun: boolean): Promise<void> {
-  const wanted = dryRun ? [source.template] : [source.template, source.bundle];
+  const templates = [source.template, safeStartTemplateOf(source)];
+  const wanted = dryRun ? templates : [...templates, source.bundle];
   for (const path of wanted) {
     if (await exists(path)) continue;
     throw new UserError('source', `there is nothing to install from: ${path} is missing`, {
@@ -143,6 +158,9 @@ function nextCommand(step: Step, ground: Ground, uid: number): string {
     case 'confirm':
     case 'enable':
       return `launchctl print gui/${uid}/${step.label}, mend what it shows, then install again`;
+    case 'hook':
+    case 'unhook':
+      return 'immune install (the same without safe start)';
     default:
       return step satisfies never;
   }

@@ -32,6 +32,13 @@ const daemonNodeFlags: readonly string[] = [
   '--v8-pool-size=0',
 ];
 
+/** The archive job reads half a gigabyte: without these the garbage of that, and not what is kept, fills the memory. */
+const archiveNodeFlags: readonly string[] = [
+  '--max-semi-space-size=2',
+  '--single-threaded-gc',
+  '--v8-pool-size=0',
+];
+
 /** What the launcher of a job runs: options of Node, then arguments of `immune`. */
 export function commandOf(job: JobName): {
   readonly title: string;
@@ -48,7 +55,11 @@ export function commandOf(job: JobName): {
     case 'snapshot':
       return { title: 'Keeps a copy of the OpenClaw settings', flags: [], words: ['job', 'snapshot'] };
     case 'archive':
-      return { title: 'Keeps a copy of the OpenClaw package', flags: [], words: ['job', 'archive'] };
+      return {
+        title: 'Keeps a copy of the OpenClaw package',
+        flags: archiveNodeFlags,
+        words: ['job', 'archive'],
+      };
     case 'sentinel':
       return {
         title: 'Starts the watchdog when its heartbeat is stale',

@@ -1,6 +1,7 @@
 import type { Run } from '../../system/run.ts';
 import { performFileStep } from './files.ts';
 import { performServiceStep, type ServiceDoor } from './load.ts';
+import { performHookStep } from './safe-start-step.ts';
 import { failed, type Step, type StepOutcome, type Undo } from './steps.ts';
 
 export type PlanOutcome =
@@ -68,6 +69,9 @@ function performStep(step: Step, performer: Performer): Promise<StepOutcome> {
     case 'confirm':
     case 'enable':
       return performServiceStep(step, performer.service);
+    case 'hook':
+    case 'unhook':
+      return performHookStep(step, performer);
     default:
       return step satisfies never;
   }

@@ -64,6 +64,21 @@ function renderStep(step: Step, words: LaunchctlWords): readonly string[] {
         `${run(words.launchctl, 'enable', target(step.label))}  (${step.why})`,
         ...start(step.label, step.heartbeat),
       ];
+    case 'hook':
+      return [
+        ...step.files.map(
+          ({ path, text, mode }) =>
+            `${column('write')}${path}  (${octal(mode)}, ${Buffer.byteLength(text)} bytes; ${step.why})`,
+        ),
+        `${run(...step.put)}  (the gateway restarts once)`,
+        `${column('wait')}until ${step.plist} names it and the gateway serves again; else it is taken back:`,
+        run('OPENCLAW_WRAPPER=', ...step.takeBack),
+      ];
+    case 'unhook':
+      return [
+        `${run('OPENCLAW_WRAPPER=', ...step.takeBack)}  (the gateway restarts once; ${step.why})`,
+        `${column('remove')}${step.directory}  (if that went well; else the wrapper only starts the gateway)`,
+      ];
     default:
       return step satisfies never;
   }
@@ -86,6 +101,9 @@ export function renderProgress(step: Step, home: string): string {
         return `${column(step.kind)}${step.label}`;
       case 'confirm':
         return `${column('check')}${step.label}  (${step.why})`;
+      case 'hook':
+      case 'unhook':
+        return `${column(step.kind)}${step.label}  (${step.why}; it restarts once)`;
       default:
         return step satisfies never;
     }

@@ -48,7 +48,35 @@ export type Step =
       readonly heartbeat: string | null;
       readonly why: string;
     }
-  | { readonly kind: 'enable'; readonly label: string; readonly why: string };
+  | { readonly kind: 'enable'; readonly label: string; readonly why: string }
+  /** Has OpenClaw put our wrapper between launchd and the gateway, and sees the gateway serve through it. */
+  | (OpenclawHook & {
+      readonly kind: 'hook';
+      /** Written first: the last of them is the wrapper. */
+      readonly files: readonly { readonly path: string; readonly text: string; readonly mode: number }[];
+      readonly put: readonly string[];
+      readonly endpoint: { readonly host: string; readonly port: number; readonly tls: boolean };
+    })
+  /** Has OpenClaw take our wrapper out; where it cannot, the wrapper becomes one that only starts the gateway. */
+  | (OpenclawHook & {
+      readonly kind: 'unhook';
+      readonly passThrough: { readonly path: string; readonly text: string; readonly mode: number };
+      /** What a person types instead. */
+      readonly byHand: string;
+    });
+
+interface OpenclawHook {
+  /** The gateway's. */
+  readonly label: string;
+  readonly plist: string;
+  readonly home: string;
+  /** Ours: it goes when the wrapper is out. */
+  readonly directory: string;
+  /** The whole environment of OpenClaw's command. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly takeBack: readonly string[];
+  readonly why: string;
+}
 
 /** Stands for the staged copy in a smoke test. */
 export const stagedFile = '{copy}';

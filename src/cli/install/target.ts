@@ -49,12 +49,17 @@ export interface TargetRequest {
   readonly bundle: string;
   /** The launcher template's text; the installed copy keeps it to be able to install itself again. */
   readonly launcherTemplate: string;
+  readonly safeStartTemplate: string;
   readonly node: { readonly path: string; readonly version: string };
   readonly configText: string;
   readonly plutil: string | null;
 }
 
 const templateName = 'launcher.sh.template';
+const safeStartName = 'safe-start.sh';
+
+/** Beside the launcher's template, in a checkout and in an installed copy. */
+export const safeStartTemplateOf = (source: Source): string => join(dirname(source.template), safeStartName);
 
 export function describeTarget(request: TargetRequest): Target {
   const { paths } = request;
@@ -97,6 +102,10 @@ export function describeTarget(request: TargetRequest): Target {
     },
     texts: [
       text(join(templates, templateName), request.launcherTemplate, { mode: 0o600, why: 'to install again' }),
+      text(join(templates, safeStartName), request.safeStartTemplate, {
+        mode: 0o600,
+        why: 'for "immune install --safe-start"',
+      }),
       launcher('immune', 'The command of openclaw-immune', [node, app]),
       ...allJobs.map((job) => {
         const { title, flags, words } = commandOf(job);

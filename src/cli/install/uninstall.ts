@@ -1,11 +1,15 @@
 import { lstat } from 'node:fs/promises';
+import { loadSettings } from '../../config/settings.ts';
 import { UserError } from '../../core/errors.ts';
+import { readIfExists } from '../../system/durable-file.ts';
 import { type InstallerDeps, standGround } from './context.ts';
+import { findGateway } from './gateway.ts';
 import { isLoaded } from './load.ts';
 import { allJobs, labelOf } from './names.ts';
 import { observeLink } from './observe.ts';
 import { performAll } from './perform.ts';
 import { renderPlan, renderProgress } from './render.ts';
+import { planUnhook } from './safe-start-plan.ts';
 import { immuneLink } from './target.ts';
 import { kept, notPurged, planUninstall, removable } from './uninstall-plan.ts';
 
@@ -34,7 +38,11 @@ export async function runUninstall(
   const present = new Set<string>();
   for (const { path } of removable(paths, options.purge)) if (await isThere(path)) present.add(path);
   const link = await observeLink(paths.link, immuneLink(paths));
-  const steps = planUninstall({
+  const loadedSettings = await loadSettings(paths.config, readIfExists);
+  const known = loadedSettings.kind === 'ok' ? loadedSettings.settings.gateway : null;
+  const gateway = await findGateway(ground, { env: deps.env, known });
+  const unhook = planUnhook({ ground, gateway, uid: deps.uid });
+  const plan = planUninstall({
     paths,
     purge: options.purge,
     link,
@@ -42,6 +50,9 @@ export async function runUninstall(
     loaded,
     disabled,
   });
+  // After the watchdog: it would take the gateway's restart for an outage.
+  const ourJobs = plan.filter(({ kind }) => kind === 'unload');
+  const steps = [...ourJobs, ...unhook, ...plan.filter(({ kind }) => kind !== 'unload')];
 
   const words = { launchctl: tools.launchctl, uid: deps.uid };
   ground.notes.forEach(say);
@@ -61,9 +72,11 @@ export async function runUninstall(
       exitCode: 3,
     });
   }
-  say(
-    steps.length === 0 ? 'Nothing is installed.' : 'openclaw-immune is removed; the gateway was not touched.',
-  );
+  const restarted = unhook.some(({ kind }) => kind === 'unhook');
+  const rest = restarted
+    ? 'the gateway was restarted once, without our wrapper'
+    : 'the gateway was not touched';
+  say(steps.length === 0 ? 'Nothing is installed.' : `openclaw-immune is removed; ${rest}.`);
   if (link === 'foreign') say(`${paths.link} is not ours and stays.`);
   if (options.purge) {
     for (const path of notPurged(paths))

@@ -7,8 +7,11 @@ import { readStatus, type StatusReading } from '../../daemon/status-file.ts';
 import { readGatewayConfig } from '../../gateway/config-file.ts';
 import { resolveEndpoint } from '../../gateway/endpoint.ts';
 import { createHttpProbe } from '../../gateway/healthz.ts';
+import { readText } from '../../gateway/read-text.ts';
+import { readHook, type SafeStartHook } from '../../gateway/safe-start-hook.ts';
 import { readIfExists } from '../../system/durable-file.ts';
 import { launchdManager } from '../../system/launchd/door.ts';
+import { parsePlist } from '../../system/launchd/plist.ts';
 import { readLease } from '../../system/lease.ts';
 import { createProcesses } from '../../system/process.ts';
 import { run } from '../../system/run.ts';
@@ -61,7 +64,16 @@ export async function gatherStatus(context: Context): Promise<StatusFacts> {
     gatewayJob: { label: gatewayLabel, state: gatewayJob },
     watchdogJob: { label: watchdogLabel, state: watchdogJob },
     watchdogPlist: plistPathOf(paths, 'watchdog'),
+    safeStart: hookIn(settings?.gateway.plist ?? null, paths.safeStart),
   };
+}
+
+/** What launchd starts in the gateway's place, by the plist alone. */
+function hookIn(plist: string | null, directory: string): SafeStartHook {
+  const text = plist === null ? null : readText(plist);
+  const parsed = text === null ? null : parsePlist(text);
+  const programArguments = parsed?.kind === 'ok' ? parsed.job.programArguments : [];
+  return readHook({ programArguments, directory });
 }
 
 const unread = (because: string): { readonly kind: 'unread'; readonly because: string } => ({

@@ -1,6 +1,7 @@
 import { actionsOf } from '../../core/incident.ts';
 import type { Incident } from '../../core/state.ts';
 import type { Instant } from '../../core/time.ts';
+import { archiveProblems, archivesOf } from './archives.ts';
 import { notesOf } from './render.ts';
 import { snapshotProblems, snapshotsOf, trialOf } from './snapshots.ts';
 import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from './view.ts';
@@ -15,6 +16,7 @@ export function statusJson(facts: StatusFacts): Readonly<Record<string, unknown>
   const gateway = gatewayOf(facts);
   const used = budgetUse(facts);
   const snapshots = snapshotsOf(facts);
+  const archives = archivesOf(facts);
   const trial = trialOf(facts);
   const { burst, sustained } = facts.policy;
   return {
@@ -65,6 +67,12 @@ export function statusJson(facts: StatusFacts): Readonly<Record<string, unknown>
       bytes: snapshots?.bytes ?? null,
       problems: snapshotProblems(facts),
     },
+    archives: {
+      newest: iso(archives?.newestAt),
+      openclaw: archives?.version ?? null,
+      problems: archiveProblems(facts),
+    },
+    safeStart: facts.safeStart.kind,
     trial:
       trial === null
         ? null

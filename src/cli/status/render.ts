@@ -1,6 +1,8 @@
 import { since } from '../../core/time.ts';
 import { spell } from '../../core/words.ts';
+import { hookTrouble } from '../../gateway/safe-start-hook.ts';
 import { plainStyle, type Style } from '../style.ts';
+import { archiveLines, archiveProblems } from './archives.ts';
 import { snapshotLines, snapshotProblems, trialLines, trialOf } from './snapshots.ts';
 import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from './view.ts';
 import { adviceOf, budgetUse, clockTime, dueWords, incidentWords, jobWords, watchdogWords } from './words.ts';
@@ -17,6 +19,11 @@ export function renderStatus(facts: StatusFacts, style: Style = plainStyle): str
     ['incident', incidentLines(facts)],
     ['budget', budgetLines(facts)],
     ['snapshots', [...snapshotLines(facts), ...snapshotProblems(facts).map(style.bad)]],
+    ['archives', [...archiveLines(facts), ...archiveProblems(facts).map(style.bad)]],
+    [
+      'safe start',
+      safeStartLines(facts).map((line) => (facts.safeStart.kind === 'dropped' ? style.bad(line) : line)),
+    ],
     ['trial', trialLines(facts)],
     ['next', nextLines(facts)],
     ['shortened', shortenedLines(facts)],
@@ -79,6 +86,12 @@ function incidentLines({ file, now }: StatusFacts): readonly string[] {
   return incident === null ? ['none so far'] : incidentWords(incident, now);
 }
 
+function safeStartLines({ safeStart }: StatusFacts): readonly string[] {
+  const trouble = hookTrouble(safeStart);
+  if (trouble !== null) return [trouble];
+  return safeStart.kind === 'installed' ? ['the package is looked at before every start of the gateway'] : [];
+}
+
 function budgetLines(facts: StatusFacts): readonly string[] {
   if (facts.file.kind !== 'read') return [];
   const { burst, sustained } = facts.policy;
@@ -124,6 +137,7 @@ export function statusKey(facts: StatusFacts): string {
     state?.pause,
     notesOf(facts),
     snapshotProblems(facts),
+    archiveProblems(facts),
     trialOf(facts),
     settingsLines(facts),
   ]);

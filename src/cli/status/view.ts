@@ -5,6 +5,7 @@ import type { ServiceState } from '../../core/service.ts';
 import type { Cause } from '../../core/state.ts';
 import type { Instant } from '../../core/time.ts';
 import type { StatusReading } from '../../daemon/status-file.ts';
+import type { SafeStartHook } from '../../gateway/safe-start-hook.ts';
 
 type Unread = { readonly kind: 'unread'; readonly because: string };
 
@@ -26,6 +27,7 @@ export interface StatusFacts {
   readonly gatewayJob: { readonly label: string | null; readonly state: ServiceState | Unread };
   readonly watchdogJob: { readonly label: string; readonly state: ServiceState | Unread };
   readonly watchdogPlist: string;
+  readonly safeStart: SafeStartHook;
 }
 
 type Verdict =

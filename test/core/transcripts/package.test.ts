@@ -121,23 +121,6 @@ test('nothing to repair it with: told with what a person can type', () => {
   `);
 });
 
-test('a damaged package under a serving gateway: told once, never touched', () => {
-  const t = transcriptOfServing();
-  t.keepsSeeing(
-    ['00:10', '30:00', 10],
-    'it serves; ws is missing on disk',
-    on(world.serving(), ground.sound, ground.missing, ground.archive()),
-  );
-  expect(t.read()).toMatchInlineSnapshot(`
-    00:00  the gateway serves
-        00:00  healthy: serving | the gateway answers and the held connection is accepted
-    00:10 to 30:00  it serves; ws is missing on disk
-        00:10  healthy: serving (also dependency-latent) | the gateway answers and the held connection is accepted
-        00:10  [told] the openclaw package on disk might not start the gateway again: the openclaw package is
-                 incomplete: the package ws, which openclaw needs, is not there
-  `);
-});
-
 test('a truncated file inside a dependency shows only in the log: repaired after two looks, not one', () => {
   const t = lost();
   const facts = on(down, ground.says('module-missing', 'Cannot find module ./lib/x.js'), ground.archive());

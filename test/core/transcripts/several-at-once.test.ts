@@ -297,3 +297,27 @@ test('nothing can be mended while the port is held: one notice names everything,
                  hand
   `);
 });
+
+test('the package is whole again, and the config is being judged: no start before its verdict', () => {
+  const t = transcriptOfServing();
+  t.sees('00:10', 'the held connection breaks', world.connectionBroke());
+  const down = on(world.relaunching, ground.sound);
+  t.sees(
+    '00:12',
+    'no process; ws is missing',
+    on(down, ground.undecided('unknown'), ground.missing, ground.archive()),
+  );
+  t.ends('00:14', 'done', 'restored from archive 2026.9.6');
+  t.keepsSeeing(
+    ['00:15', '00:19', 2],
+    'no process; the config is being judged',
+    on(down, ground.undecided('pending')),
+  );
+  expect(t.deeds).toEqual(['reinstall']);
+  t.keepsSeeing(
+    ['00:20', '00:40', 2],
+    'no process; the config is refused',
+    on(down, ground.rejected, ground.snapshot()),
+  );
+  expect(t.deeds).toEqual(['reinstall', 'rollback']);
+});

@@ -10,6 +10,7 @@ import { type Fault, runningPid, type Undo } from './fault.ts';
 interface Damage {
   readonly name: string;
   readonly causes: readonly string[];
+  readonly elsewhere?: true;
   readonly make: (path: string) => void;
 }
 
@@ -24,16 +25,28 @@ const wrong = ['config-invalid'];
 
 const brokenJson: Damage = {
   name: 'broken JSON',
+  elsewhere: true,
   causes: overwritten,
   make: edited((text) => text.slice(0, Math.floor(text.length * 0.9))),
 };
 const emptyFile: Damage = {
   name: 'an empty file',
+  elsewhere: true,
   causes: overwritten,
   make: edited(() => ''),
 };
-const missingFile: Damage = { name: 'a missing file', causes: overwritten, make: (path) => rmSync(path) };
-const unknownKey: Damage = { name: 'an unknown key', causes: wrong, make: withKey('bogusKey', 1) };
+const missingFile: Damage = {
+  name: 'a missing file',
+  elsewhere: true,
+  causes: overwritten,
+  make: (path) => rmSync(path),
+};
+const unknownKey: Damage = {
+  name: 'an unknown key',
+  elsewhere: true,
+  causes: wrong,
+  make: withKey('bogusKey', 1),
+};
 
 const damages: readonly Damage[] = [
   brokenJson,
@@ -48,6 +61,7 @@ const damages: readonly Damage[] = [
   unknownKey,
   {
     name: 'a port that is a word',
+    elsewhere: true,
     causes: wrong,
     make: edited((text) => text.replace(/"port": \d+/, '"port": "abc"')),
   },
@@ -56,7 +70,7 @@ const damages: readonly Damage[] = [
     causes: wrong,
     make: withKey('channels', { telegram: { enabled: 'yes' } }),
   },
-  { name: 'nobody may read it', causes: wrong, make: (path) => chmodSync(path, 0o000) },
+  { name: 'nobody may read it', elsewhere: true, causes: wrong, make: (path) => chmodSync(path, 0o000) },
 ];
 
 /** The same bytes, owner and mode, in one rename: the gateway must not see a half of it. */
@@ -67,9 +81,10 @@ function keep(gateway: GatewayHome): Undo {
   return () => renameSync(kept, gateway.configPath);
 }
 
-const whileDown = ({ name, causes, make }: Damage): Fault => ({
+const whileDown = ({ name, causes, elsewhere, make }: Damage): Fault => ({
   name: `config, gateway down: ${name}`,
   causes,
+  ...(elsewhere === true ? { elsewhere } : {}),
   ends: ['rollback', 'alert'],
   inject: async (gateway) => {
     const pid = await runningPid(gateway);

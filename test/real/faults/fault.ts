@@ -30,6 +30,8 @@ export interface Fault {
   readonly says?: RegExp;
   /** What is right on the way there. */
   readonly before?: readonly Ending[];
+  /** A scenario makes it on the newest version too and asserts this very name: without --all it is made there alone. */
+  readonly elsewhere?: true;
   /** Left out where a fault can be made on every version. */
   readonly versions?: readonly string[];
   /** What is right on the older version, where that is something else. */

@@ -30,6 +30,7 @@ export const jobs: readonly Fault[] = [
     name: '`openclaw gateway stop`',
     causes: ['stopped-by-operator'],
     ends: ['nothing'],
+    elsewhere: true,
     older: unrecorded,
     inject: async (gateway) => {
       // The older version does not know the word, and asks nothing.
@@ -43,6 +44,7 @@ export const jobs: readonly Fault[] = [
     name: '`launchctl disable` and `bootout` by hand',
     causes: ['disabled-by-operator'],
     ends: ['nothing'],
+    elsewhere: true,
     inject: async (gateway) => {
       await gateway.launchctl('disable', gateway.target);
       await bootout(gateway);
@@ -62,6 +64,7 @@ export const jobs: readonly Fault[] = [
   {
     name: 'a bootout while an update runs',
     causes: ['update-running'],
+    elsewhere: true,
     ends: ['nothing'],
     versions: [newestVersion],
     inject: async (gateway) => {
@@ -73,6 +76,7 @@ export const jobs: readonly Fault[] = [
   {
     name: 'parked by OpenClaw, and what made it park is mended',
     causes: ['parked'],
+    elsewhere: true,
     before: ['alert', 'reinstall'],
     ends: ['unpark'],
     versions: [newestVersion],
@@ -106,6 +110,7 @@ export const jobs: readonly Fault[] = [
   {
     name: 'no GUI session for launchd',
     causes: ['no-domain'],
+    elsewhere: true,
     ends: ['nothing', 'tell'],
     heals: 'once-undone',
     inject: async (gateway) => {

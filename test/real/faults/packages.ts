@@ -17,7 +17,7 @@ import { type Fault, runningPid, type Undo } from './fault.ts';
 
 // The installed package. The gateway under test has a copy of hard links of its own: files are moved, never written into.
 
-const folderOf = (gateway: GatewayHome): string => packageFolder(gateway.prefix());
+export const folderOf = (gateway: GatewayHome): string => packageFolder(gateway.prefix());
 
 /** Moves a part of the package out of it; the undo moves it back. */
 function moveAside(gateway: GatewayHome, path: string): Undo {
@@ -37,12 +37,13 @@ const withoutModule = (name: string): Fault => ({
   name: `the dependency ${name} is gone`,
   causes: ['dependency-missing'],
   ends: ['reinstall', 'alert'],
+  elsewhere: true,
   inject: (gateway) =>
     killed(gateway, () => moveAside(gateway, join(folderOf(gateway), 'node_modules', name))),
 });
 
 /** The chunk every version runs its gateway from: only that one can be told by what it says, not by its hashed name. */
-function gatewayChunk(gateway: GatewayHome): string {
+export function gatewayChunk(gateway: GatewayHome): string {
   const dist = join(folderOf(gateway), 'dist');
   const found = readdirSync(dist)
     .filter((name) => /\.m?js$/.test(name) && name.startsWith('run-'))
@@ -51,7 +52,8 @@ function gatewayChunk(gateway: GatewayHome): string {
   return join(dist, found);
 }
 
-function halfInstall(gateway: GatewayHome): Undo {
+/** Killed while it unpacked; the package is the same version before and after. */
+export function halfInstall(gateway: GatewayHome): Undo {
   const whole = folderOf(gateway);
   const modules = dirname(whole);
   const aside = join(modules, '.openclaw-tw5YBlZG');
@@ -77,18 +79,21 @@ export const packages: readonly Fault[] = [
   ...['zod', 'chokidar'].map(withoutModule),
   {
     name: 'the whole node_modules of the package is gone',
+    elsewhere: true,
     causes: ['dependency-missing'],
     ends: ['reinstall', 'alert'],
     inject: (gateway) => killed(gateway, () => moveAside(gateway, join(folderOf(gateway), 'node_modules'))),
   },
   {
     name: 'a dist chunk is gone',
+    elsewhere: true,
     causes: ['dist-corrupted'],
     ends: ['reinstall', 'alert'],
     inject: (gateway) => killed(gateway, () => moveAside(gateway, gatewayChunk(gateway))),
   },
   {
     name: 'a dist chunk is truncated',
+    elsewhere: true,
     causes: ['dist-corrupted'],
     ends: ['reinstall', 'alert'],
     // Its inventory knows no sizes, and its plist throws away what Node says: the name is open, the alert is right.
@@ -104,6 +109,7 @@ export const packages: readonly Fault[] = [
   },
   {
     name: 'dist/index.js is gone',
+    elsewhere: true,
     causes: ['dist-corrupted'],
     ends: ['reinstall', 'alert'],
     inject: (gateway) =>
@@ -111,6 +117,7 @@ export const packages: readonly Fault[] = [
   },
   {
     name: 'npm was killed while it unpacked a new version',
+    elsewhere: true,
     causes: ['half-install'],
     ends: ['reinstall', 'alert'],
     inject: (gateway) => killed(gateway, () => halfInstall(gateway)),

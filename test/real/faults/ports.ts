@@ -81,7 +81,8 @@ async function besideAnother(gateway: GatewayHome, port: number): Promise<Undo> 
     },
     { timeoutMs: 120_000 },
   );
-  await gateway.load();
+  // OpenClaw's own helper of an earlier park may have loaded it meanwhile; launchd calls that an input/output error.
+  if ((await gateway.launchctl('print', gateway.target)).code !== 0) await gateway.load();
   return () => end(other.pid);
 }
 
