@@ -18,7 +18,7 @@ export function packageBlocker(look: Look): Blocker | null {
       finding.confidence === 'certain'
         ? {
             cause: 'dependency-latent',
-            because: `the openclaw package on disk might not start the gateway again: ${finding.because}`,
+            because: `the openclaw package on disk might not start the gateway again: ${finding.because}; "immune fix-deps" shows what can be done`,
           }
         : null,
     mend: mendWith(reinstall, {

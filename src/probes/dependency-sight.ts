@@ -69,9 +69,10 @@ export function createDependencySight(parts: DependencySightParts): DependencySi
     const place = parts.place();
     // The key is taken before the reading: what changes meanwhile is looked at again.
     const [key, begunAt] = [await keyOf(place), age];
+    // Also where it fails: every byte is not read again at every look.
+    if (depth === 'full') comparedKey = key;
     const look = await read(place, depth);
     if (begunAt !== age) return look;
-    if (depth === 'full') comparedKey = key;
     memory = { key, at: clock.elapsed(), look };
     return look;
   };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Instant } from '../core/time.ts';
 import { ensurePrivateDirectory, type FileOutcome, syncDirectory } from '../system/durable-file.ts';
 import { fileFailure } from '../system/file-failure.ts';
+import { removeTree } from '../system/remove-tree.ts';
 import {
   type Archive,
   archiveFolders,
@@ -186,7 +187,7 @@ async function prepare(at: {
       if (!name.startsWith(checkFolderPrefix)) continue;
       const path = join(archivesDir, name);
       // A person may be verifying an archive at this moment.
-      if (now - (await stat(path)).mtimeMs > abandonedMs) await rm(path, { recursive: true, force: true });
+      if (now - (await stat(path)).mtimeMs > abandonedMs) await removeTree(path);
     }
     const folders = await archiveFolders(archivesDir);
     for (const name of folders.kind === 'read' ? folders.names : []) {

@@ -34,7 +34,8 @@ test('what went missing is put back while it serves on: no restart, no budget, o
     00:10 to 01:10  it serves; ws is missing on disk
         00:10  healthy: serving (also dependency-latent) | the gateway answers and the held connection is accepted
         00:10  [told] the openclaw package on disk might not start the gateway again: the openclaw package is
-                 incomplete: the package ws, which openclaw needs, is not there
+                 incomplete: the package ws, which openclaw needs, is not there; "immune fix-deps" shows what can be
+                 done
         01:10  repairing: serving (also dependency-latent)
         01:10  [opened] incident I1: the openclaw package is incomplete: the package ws, which openclaw needs, is
                  not there
@@ -68,7 +69,7 @@ test('files that differ may be a patch of somebody: told once, never touched whi
     00:10 to 30:00  it serves; a file differs
         00:10  healthy: serving (also dependency-latent) | the gateway answers and the held connection is accepted
         00:10  [told] the openclaw package on disk might not start the gateway again: the openclaw package is
-                 damaged: dist/index.js is not what it was
+                 damaged: dist/index.js is not what it was; "immune fix-deps" shows what can be done
   `);
 });
 
@@ -141,7 +142,8 @@ test('a repair that failed is not made again: told, closed, and left until the p
     00:10 to 01:10  it serves; ws is missing on disk
         00:10  healthy: serving (also dependency-latent) | the gateway answers and the held connection is accepted
         00:10  [told] the openclaw package on disk might not start the gateway again: the openclaw package is
-                 incomplete: the package ws, which openclaw needs, is not there
+                 incomplete: the package ws, which openclaw needs, is not there; "immune fix-deps" shows what can be
+                 done
         01:10  repairing: serving (also dependency-latent)
         01:10  [opened] incident I1: the openclaw package is incomplete: the package ws, which openclaw needs, is
                  not there
@@ -186,7 +188,8 @@ test('refused, it waits and tries again; nothing to repair it with any more, it 
     00:10 to 01:10  it serves; ws is missing on disk
         00:10  healthy: serving (also dependency-latent) | the gateway answers and the held connection is accepted
         00:10  [told] the openclaw package on disk might not start the gateway again: the openclaw package is
-                 incomplete: the package ws, which openclaw needs, is not there
+                 incomplete: the package ws, which openclaw needs, is not there; "immune fix-deps" shows what can be
+                 done
         01:10  repairing: serving (also dependency-latent)
         01:10  [opened] incident I1: the openclaw package is incomplete: the package ws, which openclaw needs, is
                  not there
