@@ -3,8 +3,8 @@ import type { Instant } from '../../src/core/time.ts';
 import { currentManifest } from '../../src/vault/archives.ts';
 import { checkTrees } from '../../src/vault/compare-tree.ts';
 import { createArchive } from '../../src/vault/create-archive.ts';
-import type { Manifest } from '../../src/vault/manifest.ts';
-import { readManifest } from '../../src/vault/manifest-file.ts';
+import type { Manifest, UnitName } from '../../src/vault/manifest.ts';
+import { readManifest, readUnits } from '../../src/vault/manifest-file.ts';
 import { findChange, markSeen } from '../../src/vault/unchanged.ts';
 import { checkUnitFile, extractUnit, unitFileOf } from '../../src/vault/unit-file.ts';
 
@@ -36,17 +36,19 @@ const tell = (what: string): void => {
   restart();
 };
 
-async function manifest(): Promise<Manifest> {
+/** Of some units alone, as a repair reads it; else of all. */
+async function manifest(wanted?: readonly UnitName[]): Promise<Manifest> {
   const current = await currentManifest(archivesDir);
-  const read = current.kind === 'found' ? await readManifest(current.file) : current;
+  if (current.kind !== 'found') throw new Error(JSON.stringify(current));
+  const read = await (wanted === undefined ? readManifest(current.file) : readUnits(current.file, wanted));
   if (read.kind !== 'read') throw new Error(JSON.stringify(read));
   return read.manifest;
 }
 
-async function restore(wanted: (path: string) => boolean, unpack: boolean): Promise<void> {
-  const { units, head: known } = await manifest();
+async function restore(unpack: boolean, wanted?: readonly UnitName[]): Promise<void> {
+  const { units, head: known } = await manifest(wanted);
   if (unpack) mkdirSync(into);
-  for (const unit of units.filter(({ path }) => wanted(path))) {
+  for (const unit of units) {
     const ask = { unitFile: unitFileOf(archivesDir, unit.digest), unit, trees: known.trees, signal };
     const outcome = unpack ? await extractUnit({ ...ask, into }) : await checkUnitFile(ask);
     if (outcome.kind === 'failed') throw new Error(outcome.because);
@@ -77,10 +79,13 @@ if (step === 'create') {
   await markSeen(archivesDir, found.archive, now());
   tell(step);
 } else if (step === 'verify') {
-  await restore(() => true, false);
+  await restore(false);
   tell(step);
-} else if (step === 'tree' || step === 'package') {
-  await restore((path) => step === 'tree' || path === 'node_modules/ws', true);
+} else if (step === 'tree') {
+  await restore(true);
+  tell(step);
+} else if (step === 'package') {
+  await restore(true, [{ tree: 'openclaw', path: 'node_modules/ws', part: 'whole' }]);
   tell(step);
 } else {
   const known = await manifest();

@@ -12,6 +12,8 @@ const packages: readonly (readonly [string, string])[] = [
   ['shellcheck', 'shellcheck'],
   ['openssl', 'openssl'],
   ['ip', 'iproute2'],
+  ['zstd', 'zstd'],
+  ['bsdtar', 'libarchive-tools'],
 ];
 const folders = ['/usr/local/bin', '/bin', '/usr/bin', '/sbin', '/usr/sbin'];
 
