@@ -22,6 +22,16 @@ export const keptIn = (incident: Incident, { firstSeenAt }: Generation): Inciden
   kept(incident, ({ at }) => firstSeenAt > at);
 
 /**
+ * The package is whole again: the repairs of it have helped, whatever the gateway does. What is damaged after that is
+ * damaged anew, may be mended with the same remedy, and is no reason to take anything back.
+ */
+export function noteMended(state: State): State {
+  const mended = (incident: Incident | null): Incident | null =>
+    incident === null ? null : kept(incident, ({ kind }) => kind === 'reinstall');
+  return { ...state, incident: mended(state.incident), lastIncident: mended(state.lastIncident) };
+}
+
+/**
  * The config file has changed. The first change after a rollback was announced is the rollback's own; one after that
  * is the operator's, whose file is never put aside for an older one.
  */

@@ -115,9 +115,15 @@ function triedAlready(
   if (step.kind === 'reinstall' || step.kind === 'rollback') {
     // Over the whole incident: the same archive or snapshot would be the same again. Only one that could not be put
     // in place is worth another try, when something has changed or a person asks for it.
+    // One after which the package was whole has helped: what is damaged by now was damaged anew.
+    const helped = (kind: Attempt['kind'], outcome: Attempt['outcome']): boolean =>
+      kind === 'reinstall' && outcome === 'kept';
     const same = incident.attempts.some(
       ({ kind, remedy, outcome }, n) =>
-        kind === step.kind && remedy === step.remedy && (n >= incident.attemptsFrom || outcome !== 'failed'),
+        kind === step.kind &&
+        remedy === step.remedy &&
+        !helped(kind, outcome) &&
+        (n >= incident.attemptsFrom || outcome !== 'failed'),
     );
     return same ? `the ${step.kind} with ${step.remedy} has been tried already and did not help` : null;
   }

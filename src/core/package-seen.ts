@@ -1,4 +1,5 @@
 import type { DependencyEvidence, LogFinding } from './ground-evidence.ts';
+import { noteMended } from './in-place.ts';
 import type { Look } from './look.ts';
 import type { State } from './state.ts';
 import { type Instant, instant, since } from './time.ts';
@@ -24,12 +25,16 @@ export function packageKey(dependencies: DependencyEvidence): string | null {
   }
 }
 
+const isWhole = (key: string): boolean => key.startsWith('intact ');
+
 /** Remembers since when the package looks as it does. The first sight of it proves no change. */
 export function notePackage(state: State, dependencies: DependencyEvidence, now: Instant): State {
   const key = packageKey(dependencies);
   const known = state.packageSeen;
   if (key === null || key === known?.key) return state;
-  return { ...state, packageSeen: { key, since: known === null ? instant(0) : now } };
+  const seen: State = { ...state, packageSeen: { key, since: known === null ? instant(0) : now } };
+  const isMended = known !== null && isWhole(key) && !isWhole(known.key);
+  return isMended ? noteMended(seen) : seen;
 }
 
 /** Words about the package count only while it is the one they were said of: a mended one has not been started yet. */

@@ -214,6 +214,7 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
       for (const loaded of [reloaded, unparked]) {
         if (loaded !== null && (state.generation?.pid ?? 0) >= loaded.pid) loaded.seen = true;
       }
+      if (machine.pack.damage === null) forgetReinstalls();
       if (state.phase.kind !== 'exhausted') exhaustedSince = null;
       else exhaustedSince ??= t;
       if (state.incident === null) return;
@@ -243,6 +244,13 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
       }
     },
   };
+
+  /** The package is whole, by whoever's hand: what is damaged after that may be mended as before. */
+  function forgetReinstalls(): void {
+    for (const used of remedies.values()) {
+      for (const remedy of used) if (remedy.startsWith('reinstall ')) used.delete(remedy);
+    }
+  }
 
   /** In a world that stands still nothing is news twice. */
   function toldAgain(text: string): void {

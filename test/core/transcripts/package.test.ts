@@ -243,3 +243,25 @@ test('an install that leaves no marker: hands off a job that is not loaded, and 
     expect(t.state.phase).toMatchObject({ kind: 'suspended', cause: 'update-running' });
   }
 });
+
+test('the same file lost twice: mended twice, for the package was whole in between', () => {
+  const t = lost();
+  t.sees('00:12', 'no process; ws is missing', on(down, ground.missing, ground.archive()));
+  t.ends('00:14', 'done', 'restored from archive 2026.9.6');
+  // The start that read it had begun before the repair was made.
+  const born = ground.spawned(300, '00:13');
+  t.keepsSeeing(
+    ['00:15', '01:25', 10],
+    'it serves, and the package is whole',
+    on(world.serving(born), ground.sound),
+  );
+  expect(t.state.incident).toBeNull();
+  t.sees('01:30', 'the held connection breaks', world.connectionBroke());
+  t.keepsSeeing(
+    ['01:32', '01:42', 2],
+    'no process; ws is missing',
+    on(down, ground.missing, ground.archive()),
+  );
+  t.ends('01:44', 'done', 'restored from archive 2026.9.6');
+  expect(t.deeds).toEqual(['reinstall', 'reinstall']);
+});

@@ -18,8 +18,10 @@ export async function tryFault(world: MatrixWorld, fault: Fault): Promise<Matrix
   const { gateway, watchdog } = world;
   const before = { mark: await calm(world, await gateway.waitServing()), injectedAt: Date.now() };
   if (fault.unseen === true) await order(watchdog, 'pause');
+  // Paused it tells all the same, and what it has told by the time it goes on it does not tell again.
+  const mark = fault.unseen === true ? markNow(gateway, watchdog) : before.mark;
   const undo = await fault.inject(gateway);
-  const since = fault.unseen === true ? { mark: markNow(gateway, watchdog), injectedAt: Date.now() } : before;
+  const since = { mark, injectedAt: fault.unseen === true ? Date.now() : before.injectedAt };
   if (fault.unseen === true) await order(watchdog, 'resume');
   if (fault.deep === true) await watchdog.immune('check');
   const row = await (async () => {
@@ -90,7 +92,7 @@ function read(
     ends,
     named,
     said: endings.map(({ text }) => text),
-    namedAfterMs: namedAt === null ? null : namedAt - injectedAt,
-    endedAfterMs: decisive === undefined ? null : decisive.at - injectedAt,
+    namedAfterMs: namedAt === null ? null : Math.max(0, namedAt - injectedAt),
+    endedAfterMs: decisive === undefined ? null : Math.max(0, decisive.at - injectedAt),
   };
 }
