@@ -12,11 +12,22 @@ import { systemClock } from './system/clock.ts';
 // Nothing of ours is for other users of this machine, whatever umask we were started with.
 process.umask(0o077);
 
+/** A reader that went away, or a lost terminal, ends none of these midway, and does not make a success of it. */
+const finishing: ReadonlySet<string> = new Set<Command['kind']>([
+  'restart',
+  'nuclear',
+  'fix-port',
+  'fix-deps',
+  'fix-config',
+  'apply',
+  'undo',
+]);
 for (const stream of [process.stdout, process.stderr]) {
-  // The reader of our pipe went away ("immune logs -f | head"): nobody is left to tell anything.
-  stream.on('error', (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === 'EPIPE' ? 0 : exitCodes.bug),
-  );
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (finishing.has(process.argv[2] ?? '')) return;
+    // The reader of our pipe went away ("immune logs -f | head"): nobody is left to tell anything.
+    process.exit(error.code === 'EPIPE' ? 0 : exitCodes.bug);
+  });
 }
 process.on('uncaughtException', (error) => {
   explain(error).then((code) => process.exit(code));
@@ -97,7 +108,16 @@ async function perform(command: Command): Promise<number> {
     case 'confirm':
       return (await import('./cli/confirm.ts')).runConfirm(await makeContext(false));
     case 'undo':
-      return (await import('./cli/undo.ts')).runUndo(command.id, await makeContext(false));
+      return (await import('./cli/undo/undo.ts')).runUndo(
+        command.ask,
+        await makeContext(true),
+        (await import('./cli/terminal.ts')).systemTerminal(),
+      );
+    case 'timemachine':
+      return (await import('./cli/timemachine/timemachine.ts')).runTimemachine(
+        command,
+        await makeContext(true),
+      );
     case 'fix-config': {
       const { systemTerminal } = await import('./cli/terminal.ts');
       const context = await makeContext(true);
@@ -112,12 +132,32 @@ async function perform(command: Command): Promise<number> {
       const on = { context, terminal: systemTerminal(), shop };
       return runFixDeps(command.ask, on).finally(shop.close);
     }
+    case 'fix-port': {
+      const { systemTerminal } = await import('./cli/terminal.ts');
+      const context = await makeContext(true);
+      return (await import('./cli/port/fix-port.ts')).runFixPort(command.ask, context, systemTerminal());
+    }
+    case 'restart': {
+      const { systemTerminal } = await import('./cli/terminal.ts');
+      const { restartParts } = await import('./cli/restart-parts.ts');
+      const parts = restartParts(await makeContext(true), systemTerminal());
+      return (await import('./cli/restart.ts')).runRestart(command.ask, parts);
+    }
+    case 'nuclear': {
+      const { systemTerminal } = await import('./cli/terminal.ts');
+      const context = await makeContext(true);
+      return (await import('./cli/nuclear/parts.ts')).runNuclear(command.ask, context, systemTerminal());
+    }
     case 'archives': {
       const { openArchivesShop } = await import('./cli/archives-shop.ts');
       const context = await makeContext(true);
       const shop = await openArchivesShop(context, 'the look at the archives');
       return (await import('./cli/archives.ts')).runArchives(command, context, shop).finally(shop.close);
     }
+    case 'incidents':
+      return (await import('./cli/incidents/incidents.ts')).runIncidents(command, await makeContext(false));
+    case 'support-bundle':
+      return (await import('./cli/support/bundle.ts')).runSupportBundle(command, await makeContext(true));
     case 'job':
       return (await import('./cli/job.ts')).runJobCommand(command.job, await makeContext(false));
     case 'safe-start': {

@@ -24,10 +24,31 @@ export interface FixAsk extends Manner {
   readonly from: string | null;
 }
 
+export interface UndoAsk extends Manner {
+  /** Null: the newest that can be undone. */
+  readonly id: string | null;
+}
+
+export interface RestartAsk extends Manner {
+  /** Beyond the budget too. */
+  readonly force: boolean;
+}
+
+export interface NuclearAsk extends RestartAsk {
+  /** npm may fetch what no archive of ours holds. */
+  readonly network: boolean;
+}
+
 export interface FixDepsAsk extends Manner {
   /** npm may fetch what no archive of ours holds. */
   readonly network: boolean;
 }
+
+export const mannerOf = (switches: ReadonlySet<string>): Manner => ({
+  dryRun: switches.has('dry-run'),
+  yes: switches.has('yes'),
+  json: switches.has('json'),
+});
 
 interface Words {
   readonly switches: ReadonlySet<string>;
@@ -38,7 +59,7 @@ interface Words {
 type Change =
   | { readonly kind: 'apply'; readonly ask: ApplyAsk }
   | { readonly kind: 'edit'; readonly ask: EditAsk }
-  | { readonly kind: 'undo'; readonly id: string }
+  | { readonly kind: 'undo'; readonly ask: UndoAsk }
   | { readonly kind: 'fix-config'; readonly ask: FixAsk }
   | { readonly kind: 'fix-deps'; readonly ask: FixDepsAsk }
   | { readonly kind: 'refused'; readonly message: string; readonly hint: string };
@@ -48,15 +69,14 @@ export function parseChange(
   verb: 'apply' | 'edit' | 'undo' | 'fix-config' | 'fix-deps',
   { switches, values, argument }: Words,
 ): Change {
-  const manner = { dryRun: switches.has('dry-run'), yes: switches.has('yes'), json: switches.has('json') };
+  const manner = mannerOf(switches);
   if (verb === 'fix-config')
     return { kind: 'fix-config', ask: { ...manner, from: values.get('from') ?? null } };
   if (verb === 'fix-deps') return { kind: 'fix-deps', ask: { ...manner, network: switches.has('network') } };
   if (verb === 'undo') {
-    if (argument === null)
-      return refused('"immune undo" needs the id of a change, as its notice names it', 'immune undo T1');
-    if (/^[A-Z]\d{1,9}(?:\.undo)?$/.test(argument)) return { kind: 'undo', id: argument };
-    return refused(`"${shown(argument)}" is not the id of a change`, 'immune undo T1');
+    if (argument === null || changeName.test(argument) || lifeboatName.test(argument))
+      return { kind: 'undo', ask: { ...manner, id: argument } };
+    return refused(`"${shown(argument)}" is not the id of a change`, 'immune undo');
   }
   const within = values.get('confirm-within') ?? null;
   const confirmWithinMs = within === null ? null : parseDuration(within);
@@ -71,6 +91,12 @@ export function parseChange(
     return refused('"immune apply" needs the file to put in place', 'immune apply <file>');
   return { kind: 'apply', ask: { ...ask, ...manner, file: argument } };
 }
+
+/** An undo is a change too, and can be undone; nobody goes to and fro more often than this. */
+const changeName = /^[A-Z]\d{1,9}(?:\.undo){0,4}$/;
+
+/** What the lifeboat replaced while no Node could run, by the time in UTC and its pid: see launchd/lifeboat.sh. */
+export const lifeboatName = /^lifeboat-(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z-\d{1,12}(?:-\d{1,6})?$/;
 
 const refused = (message: string, hint: string): Extract<Change, { kind: 'refused' }> => ({
   kind: 'refused',

@@ -5,6 +5,8 @@ import type { Clock } from '../core/time.ts';
 interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
+  /** How wide the terminal is. */
+  readonly columns?: number;
 }
 
 /** What every command is given: nothing in `cli/` reaches for the process itself. */

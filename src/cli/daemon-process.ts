@@ -1,7 +1,12 @@
+import { loadSettings } from '../config/settings.ts';
 import { UserError } from '../core/errors.ts';
 import { type Answer, type Request, sendRequest } from '../daemon/commands.ts';
-import { readStatus } from '../daemon/status-file.ts';
+import { readStatus, type StatusFile } from '../daemon/status-file.ts';
+import { readIfExists } from '../system/durable-file.ts';
 import { errorCode } from '../system/file-failure.ts';
+import { readLease } from '../system/lease.ts';
+import { createProcesses } from '../system/process.ts';
+import { run } from '../system/run.ts';
 import type { Context } from './context.ts';
 import { labelOf } from './install/names.ts';
 
@@ -15,6 +20,31 @@ export function processExists(pid: number): boolean {
   } catch (error) {
     return errorCode(error) !== 'ESRCH';
   }
+}
+
+/** A heartbeat younger than this needs no second proof that its process is still the same one. */
+export const surelyFreshMs = 90_000;
+/** A living watchdog takes a command within a second; one on a starved machine takes a few. */
+const takenWithinMs = 20_000;
+
+/** Whether the lease says of this process that it is the watchdog; `unknown` where that cannot be told. */
+export async function holdsLease(
+  pid: number,
+  { paths, clock }: Context,
+  ps: string,
+): Promise<boolean | 'unknown'> {
+  const lease = await readLease(paths.lease, createProcesses({ ps, run, clock }));
+  if (lease.kind === 'unknown') return 'unknown';
+  return lease.kind === 'held' && lease.holder.pid === pid;
+}
+
+/** Whether a watchdog is there to be asked. A number of an old heartbeat may mean another process by now. */
+export async function watchdogLives({ pid, at }: StatusFile, context: Context): Promise<boolean> {
+  if (!processExists(pid)) return false;
+  if (Math.abs(context.clock.now() - at) < surelyFreshMs) return true;
+  const loaded = await loadSettings(context.paths.config, readIfExists);
+  const ps = loaded.kind === 'ok' ? loaded.settings.tools.ps : '/bin/ps';
+  return (await holdsLease(pid, context, ps)) !== false;
 }
 
 export type DaemonAnswer =
@@ -32,7 +62,7 @@ export async function askDaemon(
 ): Promise<DaemonAnswer> {
   const { clock, paths } = context;
   const before = await readStatus(paths.state);
-  if (before.kind !== 'read' || !processExists(before.status.pid)) {
+  if (before.kind !== 'read' || !(await watchdogLives(before.status, context))) {
     return { kind: 'none', everRan: before.kind !== 'missing' };
   }
   const answer = await sendRequest(paths.state, request, { clock, timeoutMs });
@@ -47,11 +77,11 @@ export async function askPatiently(
 ): Promise<DaemonAnswer | { readonly kind: 'interrupted' }> {
   const { clock, paths, signal } = context;
   const before = await readStatus(paths.state);
-  if (before.kind !== 'read' || !processExists(before.status.pid)) {
+  if (before.kind !== 'read' || !(await watchdogLives(before.status, context))) {
     return { kind: 'none', everRan: before.kind !== 'missing' };
   }
   onAsked();
-  const answer = await sendRequest(paths.state, request, { clock, timeoutMs, signal });
+  const answer = await sendRequest(paths.state, request, { clock, timeoutMs, takenWithinMs, signal });
   if (answer !== null) return { kind: 'answer', answer };
   return { kind: signal.aborted ? 'interrupted' : 'silent' };
 }
@@ -66,8 +96,9 @@ export function startCommand({ layout, uid }: Context, everRan: boolean): string
   return everRan ? kickstartCommand(uid, { kill: false }) : './install.sh';
 }
 
-export function silentDaemon(uid: number, timeoutMs: number): UserError {
-  return new UserError('silent-daemon', `the watchdog did not answer within ${timeoutMs / 1000} s`, {
+export function silentDaemon(uid: number, timeoutMs: number | null): UserError {
+  const within = timeoutMs === null ? '' : ` within ${timeoutMs / 1000} s`;
+  return new UserError('silent-daemon', `the watchdog runs and did not answer${within}`, {
     hint: kickstartCommand(uid, { kill: true }),
     exitCode: 3,
   });

@@ -27,14 +27,15 @@ export async function runDaemonCommand(context: Context): Promise<number> {
     { now: clock.now, own: processes.own, isAlive: processes.isAlive },
   );
   if (lease.kind === 'busy') {
-    throw new UserError(
-      'busy',
-      `a watchdog runs already: process ${lease.holder.pid} (${lease.holder.role})`,
-      {
-        hint: 'see "immune status"; it must end before another one can start',
-        exitCode: exitCodes.busy,
-      },
-    );
+    const { pid, role } = lease.holder;
+    const who = role === 'daemon' ? 'a watchdog runs already' : 'a command is at work on the gateway';
+    throw new UserError('busy', `${who}: process ${pid} (${role})`, {
+      hint:
+        role === 'daemon'
+          ? 'immune status; it must end before another one can start'
+          : `immune daemon --foreground, once process ${pid} has ended; launchd tries again by itself`,
+      exitCode: exitCodes.busy,
+    });
   }
   if (lease.kind === 'failed') {
     throw new UserError('lease', `the watchdog cannot take its lease: ${lease.because}`, {

@@ -1,20 +1,18 @@
 import { resolve } from 'node:path';
 import { UserError } from '../core/errors.ts';
-import { openStore } from '../daemon/open-store.ts';
 import { nextTrialId, readTrial } from '../daemon/trial-file.ts';
 import { mainName, readLive } from '../probes/config-set.ts';
-import { type Explanation, type PlanOutcome, planRollback } from '../probes/plan-rollback.ts';
+import type { Explanation, PlanOutcome } from '../probes/plan-rollback.ts';
 import { finishSwap, swapConfig } from '../repairs/config-swap.ts';
 import { run } from '../system/run.ts';
-import { listKept } from '../vault/kept.ts';
 import type { PlanDraft } from '../vault/plans.ts';
 import { type ChangeGround, openChangeGround } from './change-ground.ts';
 import type { FixAsk } from './change-words.ts';
+import { type ConfigLook, openConfigLook } from './config-look.ts';
 import type { Context } from './context.ts';
 import { startCommand } from './daemon-process.ts';
 import { exitCodes } from './exit-codes.ts';
-import { isRefused, judgeCandidate, orInterrupted, verdictLines } from './judge-file.ts';
-import { firstFit } from './last-good.ts';
+import { isRefused, judgeCandidate, verdictLines } from './judge-file.ts';
 import { withOwnHands } from './own-hands.ts';
 import { carryThrough, consent, createOutput, draftOf, listed, type Output, stage } from './propose.ts';
 import type { Terminal } from './terminal.ts';
@@ -28,52 +26,22 @@ interface Fixing {
   readonly output: Output;
 }
 
-/** A config that is being edited at this moment is planned for so often, and then left to its editor. */
-const maxPlans = 3;
-/** One verified snapshot is all that is asked for. */
-const maxListed = 500;
-
 /** `immune fix-config`: 0 fine or mended, 3 not mended, 4 refused. Works with and without the watchdog. */
 export async function runFixConfig(ask: FixAsk, context: Context, terminal: Terminal): Promise<number> {
   const ground = await openChangeGround(context, 'the repair of the config');
   const on: Fixing = { ask, context, terminal, ground, output: createOutput(ask.json, context) };
   try {
     if (ask.from !== null) return await fixFrom(resolve(ask.from), on);
-    const { settings, shop } = ground;
-    const store = openStore({
-      paths: context.paths,
-      settings,
-      run,
-      clock: context.clock,
-      processes: shop.processes,
-    });
-    return await fixBy(await plan(store, on), { store, on });
+    const look = openConfigLook(ground, context);
+    return await fixBy(await look.plan(), { look, on });
   } finally {
     ground.shop.log.close();
   }
 }
 
-async function plan(store: Store, { ground, context }: Fixing): Promise<PlanOutcome> {
-  const { place, version, settings } = ground;
-  const parts = {
-    place: { ...place, version },
-    store,
-    kept: async () => (await listKept(context.paths.quarantine)).map(({ record }) => record),
-    run,
-    timeoutMs: settings.policy.validatorMs,
-    signal: context.signal,
-  };
-  const once = (): Promise<PlanOutcome> => orInterrupted(planRollback(parts, null), context);
-  let outcome = await once();
-  for (let n = 1; n < maxPlans && outcome.kind === 'overtaken'; n += 1) outcome = await once();
-  return outcome;
-}
-
-type Store = ReturnType<typeof openStore>;
-
 async function fixBy(
   outcome: PlanOutcome,
-  { store, on }: { readonly store: Store; readonly on: Fixing },
+  { look, on }: { readonly look: ConfigLook; readonly on: Fixing },
 ): Promise<number> {
   const { output, ground } = on;
   const { configPath } = ground.place;
@@ -89,7 +57,7 @@ async function fixBy(
       });
     case 'unavailable':
       sayWrong(outcome.explain, on);
-      return unavailable(outcome.because, { store, on });
+      return unavailable(outcome.because, { look, on });
     case 'ready':
       sayWrong(outcome.explain, on);
       return put(outcome.draft, { on, explain: outcome.explain });
@@ -149,13 +117,10 @@ async function putAlone(draft: PlanDraft, { context, ground, output }: Fixing): 
 /** OpenClaw's own copies were never proven by a boot: a person may choose one, nobody else. */
 async function unavailable(
   because: string,
-  { store, on }: { readonly store: Store; readonly on: Fixing },
+  { look, on }: { readonly look: ConfigLook; readonly on: Fixing },
 ): Promise<number> {
   const { ask, terminal, ground, context } = on;
-  const listing = await store.list(maxListed);
-  const none = listing.kind === 'failed' || !listing.entries.some(({ label }) => label === 'verified');
-  const tools = { run, timeoutMs: ground.settings.policy.validatorMs, signal: context.signal };
-  const found = none ? await firstFit(ground.place, tools) : null;
+  const found = await look.unproven();
   if (found !== null && terminal.interactive && !ask.json && !ask.dryRun) {
     context.out.write(`${because}\n${found} is one of OpenClaw's own copies, and OpenClaw accepts it.\n`);
     if (await terminal.ask('Look at what it would change?'))

@@ -1,5 +1,5 @@
-import type { VerbName, VerbSpec } from './verbs.ts';
-import { verbs } from './verbs.ts';
+import type { VerbSpec } from './verb-spec.ts';
+import { type VerbName, verbs } from './verbs.ts';
 
 const exitCodes =
   'Exit codes: 0 ok, 1 a bug of ours, 2 usage or settings, 3 unhealthy or partly done, 4 refused, 5 busy, 130 interrupted.';

@@ -3,10 +3,23 @@ import { parseDuration } from '../config/duration.ts';
 import { suggest } from '../config/suggest.ts';
 import type { Millis } from '../core/time.ts';
 import { type ArchivesAsk, parseArchives } from './archives-words.ts';
-import { type ApplyAsk, type EditAsk, type FixAsk, type FixDepsAsk, parseChange } from './change-words.ts';
+import {
+  type ApplyAsk,
+  type EditAsk,
+  type FixAsk,
+  type FixDepsAsk,
+  mannerOf,
+  type NuclearAsk,
+  parseChange,
+  type RestartAsk,
+  type UndoAsk,
+} from './change-words.ts';
+import { type IncidentsAsk, parseIncidents } from './incidents/words.ts';
+import { type FixPortAsk, parseFixPort } from './port/ask.ts';
 import { shown } from './shown.ts';
 import { parseSnapshots, type SnapshotsAsk } from './snapshots-words.ts';
-import { type CommandJob, jobNames, type OptionSpec, type VerbName, type VerbSpec, verbs } from './verbs.ts';
+import type { OptionSpec, VerbSpec } from './verb-spec.ts';
+import { type CommandJob, jobNames, type VerbName, verbs } from './verbs.ts';
 
 export type Command =
   | { readonly kind: 'status'; readonly json: boolean; readonly watch: boolean }
@@ -32,10 +45,22 @@ export type Command =
   | { readonly kind: 'apply'; readonly ask: ApplyAsk }
   | { readonly kind: 'edit'; readonly ask: EditAsk }
   | { readonly kind: 'confirm' }
-  | { readonly kind: 'undo'; readonly id: string }
+  | { readonly kind: 'undo'; readonly ask: UndoAsk }
+  | { readonly kind: 'timemachine'; readonly json: boolean }
   | { readonly kind: 'fix-config'; readonly ask: FixAsk }
   | { readonly kind: 'fix-deps'; readonly ask: FixDepsAsk }
+  | { readonly kind: 'fix-port'; readonly ask: FixPortAsk }
+  | { readonly kind: 'restart'; readonly ask: RestartAsk }
+  | { readonly kind: 'nuclear'; readonly ask: NuclearAsk }
   | { readonly kind: 'archives'; readonly ask: ArchivesAsk; readonly json: boolean }
+  | { readonly kind: 'incidents'; readonly ask: IncidentsAsk; readonly json: boolean }
+  /** `output` null: the usual name in the current folder. */
+  | {
+      readonly kind: 'support-bundle';
+      readonly output: string | null;
+      readonly dryRun: boolean;
+      readonly json: boolean;
+    }
   | { readonly kind: 'job'; readonly job: CommandJob }
   | { readonly kind: 'help'; readonly verb: VerbName | null }
   | { readonly kind: 'version' };
@@ -116,6 +141,16 @@ function parseVerb(spec: VerbSpec & { readonly name: VerbName }, args: readonly 
     case 'fix-config':
     case 'fix-deps':
       return parseChange(spec.name, read.words);
+    case 'fix-port': {
+      const asked = parseFixPort(mannerOf(switches), read.words);
+      return asked.kind === 'ask' ? { kind: 'fix-port', ask: asked.ask } : refused(asked.because, asked.hint);
+    }
+    case 'restart':
+      return { kind: 'restart', ask: { ...mannerOf(switches), force: switches.has('force') } };
+    case 'nuclear': {
+      const ask = { force: switches.has('force'), network: switches.has('network') };
+      return { kind: 'nuclear', ask: { ...mannerOf(switches), ...ask } };
+    }
     case 'logs':
       return parseLogs(values.get('lines') ?? null, switches.has('follow'));
     case 'daemon':
@@ -139,6 +174,20 @@ function parseVerb(spec: VerbSpec & { readonly name: VerbName }, args: readonly 
       if (asked.kind === 'ask') return { kind: 'archives', ask: asked.ask, json: switches.has('json') };
       return refused(asked.because, asked.hint);
     }
+    case 'timemachine':
+      return { kind: 'timemachine', json: switches.has('json') };
+    case 'incidents': {
+      const asked = parseIncidents(all, values.get('limit') ?? null);
+      if (asked.kind === 'ask') return { kind: 'incidents', ask: asked.ask, json: switches.has('json') };
+      return refused(asked.because, asked.hint);
+    }
+    case 'support-bundle':
+      return {
+        kind: 'support-bundle',
+        output: values.get('output') ?? null,
+        dryRun: switches.has('dry-run'),
+        json: switches.has('json'),
+      };
     case 'why-config':
       return { kind: 'why-config', json: switches.has('json') };
     case 'job':

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import type { Settings } from '../config/settings.ts';
 import { UserError } from '../core/errors.ts';
 import { sightGateway } from '../daemon/gateway-sight.ts';
@@ -49,7 +49,7 @@ export async function openWorkshop(
       .join('\n');
     log.error(`${name} does not start: ${text}`);
     throw new UserError('settings-invalid', text, {
-      hint: `mend ${join(paths.config)}, then start it again`,
+      hint: existsSync(paths.config) ? `mend ${paths.config}, then try again` : firstCommand(context),
       exitCode: exitCodes.usage,
     });
   }
@@ -64,6 +64,10 @@ export async function openWorkshop(
     redact: redactor.redact,
   };
 }
+
+/** What writes the settings where there are none. */
+const firstCommand = ({ layout }: Context): string =>
+  layout === 'macos' ? './install.sh' : 'immune daemon --foreground';
 
 /** The door to launchd, as recorded at install. */
 export function launchdOf(settings: Settings, context: Context): ServiceManager {

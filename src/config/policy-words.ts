@@ -18,6 +18,8 @@ export const policyWords: Readonly<Record<keyof Policy, string>> = {
   reloadWindowMs: 'Unloaded again within this time, it is left down: somebody means it.',
   crashLoopRuns: 'Relaunches without one ready moment before a crash loop is told.',
   portGraceMs: 'A port held by somebody else is watched this long before it is told.',
+  orphanAgainMs:
+    'A gateway of yours that comes back this soon after it was ended is left alone: somebody else starts it.',
   stableMs: 'Ready for this long after trouble before it is called resolved.',
   burst: 'At most this many actions that end or start the gateway in the short window.',
   sustained: 'At most this many in the long window.',

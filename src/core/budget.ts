@@ -1,5 +1,5 @@
 import type { Policy } from './policy.ts';
-import type { State } from './state.ts';
+import type { ActionStep, State } from './state.ts';
 import { type Instant, plus } from './time.ts';
 
 export type Budget =
@@ -28,6 +28,12 @@ function full(state: State, now: Instant, window: Policy['burst']): Instant | nu
 /** Whether a repair that is still remembered has paid for the start that follows it. */
 export const isPaid = ({ round, spent }: State): boolean => spent.some(({ actionId }) => actionId === round);
 
+/** What is repaired beside a gateway that serves disturbs nobody, nor does taking a repair back. */
+export function isDisruptive({ cause }: State, { kind }: ActionStep): boolean {
+  if (kind === 'undo') return false;
+  return cause !== 'serving' || (kind !== 'reinstall' && kind !== 'rollback');
+}
+
 /** Nothing is being measured by the clock: the watchdog's own time may be set right by the wall's. */
 export function isUntimed(state: State, now: Instant, policy: Policy): boolean {
   const { spent, reinstalls, rollbacks, reloads, unparks, losses, configSeen } = state;
@@ -48,6 +54,11 @@ export function forget(state: State, now: Instant, policy: Policy): State {
     unparks: state.unparks.filter((at) => keep(at, policy.reloadWindowMs)),
     reinstalls: state.reinstalls.filter((at) => keep(at, policy.reinstalls.windowMs)),
     rollbacks: state.rollbacks.filter((at) => keep(at, policy.rollbacks.windowMs)),
+    // As long as an incident is open it may be about the one that came back: that is not ended for having stayed.
+    orphanEnded:
+      state.incident !== null || keep(state.orphanEnded?.at ?? now, policy.orphanAgainMs)
+        ? state.orphanEnded
+        : null,
     losses: state.losses.filter((at) => keep(at, policy.flap.windowMs)),
   };
 }

@@ -53,9 +53,9 @@ export const causes: Readonly<Record<Cause, CauseWords>> = {
   'not-installed': row('none', 'the job is not loaded', 'there is no plist'),
   'port-foreign': row('L4', 'the gateway waits for its port', 'who listens there is no gateway of ours'),
   'port-orphan': row(
-    'L4',
+    'L1',
     'the gateway waits for its port',
-    'a gateway of the same state directory listens there',
+    'a gateway of the same state directory listens there; it holds the lock too, and has no terminal',
   ),
   'two-gateways': row(
     'L4',

@@ -138,6 +138,8 @@ function dueOf(base: Diagnosis): Millis {
 /** After a repair the start that follows belongs to it: there is nothing to wait for. */
 function sooner(base: Diagnosis, { state, evidence }: Look): Diagnosis {
   if (base.stance !== 'failing' || state.round === null || evidence.service.kind === 'running') return base;
+  // An orphan on the port is no start that waits.
+  if (base.step?.kind === 'end-orphan') return base;
   // A package that is whole again can judge the config again: a start that its verdict would forbid is not wasted.
   const { config } = evidence.ground;
   if (config.kind === 'sound' && config.validator === 'pending') return base;

@@ -1,8 +1,11 @@
+import { refund, settle } from './act.ts';
+import { type Order, restartAsked } from './asked.ts';
 import { type Decision, decision, inDoubt, pause } from './decision.ts';
 import type { Evidence } from './evidence.ts';
-import { refund, reopen, settle } from './incident.ts';
+import { reopen } from './incident.ts';
 import type { Rules } from './look.ts';
 import type { Notice } from './notice.ts';
+import { changedByHand } from './package-seen.ts';
 import { respond } from './respond.ts';
 import { type Action, type ActionOutcome, isOpen, type Open, type State } from './state.ts';
 import type { Instant } from './time.ts';
@@ -13,7 +16,11 @@ export type Command =
   /** A person wants another try now: fresh attempts, the same budgets. */
   | { readonly kind: 'repair' }
   /** A person knows of the open incident. */
-  | { readonly kind: 'acknowledge' };
+  | { readonly kind: 'acknowledge' }
+  /** A person has put the package right, or taken that back, beside the ladder. */
+  | { readonly kind: 'package-changed' }
+  /** A person wants it started or restarted now, on what this look has seen. */
+  | ({ readonly kind: 'restart' } & Order);
 
 export type Event =
   | { readonly kind: 'observed'; readonly evidence: Evidence }
@@ -32,7 +39,7 @@ export function decide(state: State, event: Event, now: Instant, rules: Rules): 
     case 'interrupted':
       return interrupted(state, event.actionId);
     case 'commanded':
-      return commanded(state, event.command, now);
+      return commanded(state, event.command, now, rules);
     /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:
       return event satisfies never;
@@ -94,7 +101,7 @@ function interrupted(state: State, actionId: string): Decision {
   });
 }
 
-function commanded(state: State, command: Command, now: Instant): Decision {
+function commanded(state: State, command: Command, now: Instant, rules: Rules): Decision {
   switch (command.kind) {
     case 'pause': {
       const asked = { since: now, until: command.until, because: command.because };
@@ -119,6 +126,10 @@ function commanded(state: State, command: Command, now: Instant): Decision {
       if (state.incident === null) return decision(state);
       return decision({ ...state, incident: { ...state.incident, acknowledgedAt: now } });
     }
+    case 'package-changed':
+      return decision(changedByHand(state, now));
+    case 'restart':
+      return restartAsked(state, command, now, rules);
     /* v8 ignore next -- @preserve: the compiler proves that nothing gets here */
     default:
       return command satisfies never;

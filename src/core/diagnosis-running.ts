@@ -8,16 +8,19 @@ import { spell } from './words.ts';
 
 /** Rows for a gateway job that has a process which does not serve. */
 export function diagnoseRunning(look: Look): Diagnosis | null {
-  const { evidence, state, rules } = look;
+  const { evidence, state } = look;
   const { service, process } = evidence;
   if (service.kind !== 'running') return null;
   if (process.kind === 'gone') return gone(look, service.pid);
-  const generation = state.generation;
-  const everReady = generation !== null && generation.readyAt !== null;
-  if (!everReady && bootAge(look, generation) < rules.policy.bootGraceMs) {
-    return diedBadly(look) ?? booting(look, generation);
-  }
+  if (isBooting(look)) return diedBadly(look) ?? booting(look, state.generation);
   return unresponsive(look);
+}
+
+/** It was never ready, and its time for that is not over: whatever leads the diagnosis, it is left to it. */
+export function isBooting(look: Look): boolean {
+  const { generation } = look.state;
+  const everReady = generation !== null && generation.readyAt !== null;
+  return !everReady && bootAge(look, generation) < look.rules.policy.bootGraceMs;
 }
 
 function gone({ state }: Look, pid: number): Diagnosis {

@@ -59,7 +59,16 @@ export type ListenerEvidence =
   | { readonly kind: 'none' }
   | { readonly kind: 'ours'; readonly pid: number; readonly addresses: readonly string[] }
   /** A gateway of this state directory that the service manager did not start. */
-  | { readonly kind: 'orphan'; readonly pid: number; readonly command: string }
+  | {
+      readonly kind: 'orphan';
+      readonly pid: number;
+      readonly command: string;
+      /** null: the system did not say. */
+      readonly startedAt: Instant | null;
+      /** Somebody started it by hand if it has one; null: the system did not say. */
+      readonly hasTerminal: boolean | null;
+      readonly port: number;
+    }
   | {
       readonly kind: 'foreign';
       readonly pid: number | null;

@@ -1,4 +1,4 @@
-import { budget, isPaid } from './budget.ts';
+import { type Budget, budget, isDisruptive, isPaid } from './budget.ts';
 import type { Diagnosis } from './look.ts';
 import type { Policy } from './policy.ts';
 import { isSilence } from './silence.ts';
@@ -24,6 +24,7 @@ export function rungOf(step: ActionStep): Rung {
     case 'start':
     case 'reload':
     case 'unpark':
+    case 'end-orphan':
       return 'L1';
     case 'reinstall':
       return 'L2';
@@ -81,20 +82,9 @@ export function permit(
   const limited = ownLimit(state, step, { now, policy });
   if (limited !== null) return limited;
   // The start that follows a repair was paid for with it; what is made beside a gateway that serves disrupts nothing.
-  if (step.kind === 'undo' || isPaid(state) || state.cause === 'serving') return { kind: 'go' };
+  if (!isDisruptive(state, step) || isPaid(state)) return { kind: 'go' };
   const room = budget(state, now, policy);
-  if (room.kind === 'wait') {
-    return {
-      kind: 'wait',
-      because: `the budget of ${policy.burst.limit} in ${spell(policy.burst.windowMs)} is used up, next action in ${spellUntil(room.until, now)}`,
-    };
-  }
-  if (room.kind === 'spent') {
-    return {
-      kind: 'spent',
-      because: `the budget of ${policy.sustained.limit} actions in ${spell(policy.sustained.windowMs)} is used up; the next one is possible in ${spellUntil(room.until, now)}`,
-    };
-  }
+  if (room.kind !== 'free') return { kind: room.kind, because: budgetWords(room, now, policy) };
   const until = backoffUntil(state, policy);
   // Longer than it was ever granted means that the clock was set back since: that is no reason to wait.
   if (until !== null && until > now && until - now <= policy.backoffMaxMs) {
@@ -138,7 +128,22 @@ function triedAlready(
   const sameCause = ({ cause: before }: Attempt): boolean =>
     before === cause || (isSilence(before) && isSilence(cause));
   const tried = attemptsNow(incident).filter((each) => each.rung === 'L1' && sameCause(each)).length;
-  return tried < policy.restartAttempts ? null : `${tried} restart${tried === 1 ? '' : 's'} did not help`;
+  if (tried < policy.restartAttempts) return null;
+  const what = step.kind === 'end-orphan' ? 'attempt to end such a gateway' : 'restart';
+  return `${tried} ${tried === 1 ? what : what.replace(/^\w+/, '$&s')} did not help`;
+}
+
+/** Which of the two windows is full, and until when. */
+export function budgetWords(
+  room: Exclude<Budget, { readonly kind: 'free' }>,
+  now: Instant,
+  policy: Policy,
+): string {
+  const until = spellUntil(room.until, now);
+  const { limit, windowMs } = room.kind === 'wait' ? policy.burst : policy.sustained;
+  return room.kind === 'wait'
+    ? `the budget of ${limit} in ${spell(windowMs)} is used up, next action in ${until}`
+    : `the budget of ${limit} actions in ${spell(windowMs)} is used up; the next one is possible in ${until}`;
 }
 
 function ownLimit(
@@ -169,6 +174,8 @@ export function stepWords(step: ActionStep): string {
       return "load the gateway's job and start it";
     case 'unpark':
       return "enable and load the gateway's job and start it";
+    case 'end-orphan':
+      return `end the gateway that launchd did not start (pid ${step.orphan.pid})`;
     case 'reinstall':
       return `repair the openclaw package with ${step.remedy}`;
     case 'rollback':

@@ -1,6 +1,7 @@
+import { act } from './act.ts';
 import { packageBlocker } from './blocker-package.ts';
 import { blockers } from './blockers.ts';
-import { act, close, open } from './incident.ts';
+import { close, open } from './incident.ts';
 import type { Failing } from './ladder.ts';
 import type { Look } from './look.ts';
 import type { Notice } from './notice.ts';

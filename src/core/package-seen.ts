@@ -37,6 +37,15 @@ export function notePackage(state: State, dependencies: DependencyEvidence, now:
   return isMended ? noteMended(seen) : seen;
 }
 
+/**
+ * Somebody has changed it just now, and said so. What it looks like the next look tells; there may have been none while it
+ * was damaged, and what was said of it then is no word about this one.
+ */
+export const changedByHand = (state: State, now: Instant): State => ({
+  ...state,
+  packageSeen: { key: 'changed by hand', since: now },
+});
+
 /** Words about the package count only while it is the one they were said of: a mended one has not been started yet. */
 export function isOfThisPackage({ at }: LogFinding, { evidence, state, now }: Look): boolean {
   if (state.packageSeen === null) return true;

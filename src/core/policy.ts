@@ -35,6 +35,8 @@ export interface Policy {
   readonly crashLoopRuns: number;
   /** Somebody else on the port is told only after this long: an old gateway may still be letting go of it. */
   readonly portGraceMs: Millis;
+  /** A gateway of ours that launchd did not start and that we ended: one that comes back within this is somebody's. */
+  readonly orphanAgainMs: Millis;
   /** Ready for this long after trouble before anyone says "resolved". */
   readonly stableMs: Millis;
   /** Disruptive actions (those that end or start a gateway process) in the short window: OpenClaw silences all
@@ -112,6 +114,7 @@ export const defaultPolicy: Policy = {
   reloadWindowMs: hours(1),
   crashLoopRuns: 4,
   portGraceMs: seconds(30),
+  orphanAgainMs: hours(24 * 7),
   stableMs: seconds(60),
   burst: { limit: 2, windowMs: minutes(5) },
   sustained: { limit: 6, windowMs: hours(6) },

@@ -1,6 +1,7 @@
+import { act } from './act.ts';
 import { type Decision, decision } from './decision.ts';
 import type { Evidence } from './evidence.ts';
-import { act, exhaust, open, tell } from './incident.ts';
+import { exhaust, open, tell } from './incident.ts';
 import type { Assessment, Diagnosis, Rules } from './look.ts';
 import { count, keepExhausted } from './run-of-failures.ts';
 import { standing } from './standing.ts';

@@ -1,5 +1,6 @@
+import { act } from './act.ts';
 import { type Decision, decision } from './decision.ts';
-import { act, exhaust, open } from './incident.ts';
+import { exhaust, open } from './incident.ts';
 import type { Failing } from './ladder.ts';
 import type { Assessment } from './look.ts';
 import type { Moment } from './respond-doubt.ts';

@@ -68,6 +68,13 @@ export type ActionStep =
   | { readonly kind: 'reload'; readonly label: string }
   /** enable + bootstrap + kickstart of a job OpenClaw parked. */
   | { readonly kind: 'unpark'; readonly label: string }
+  /** Ends exactly this gateway of ours that the service manager did not start; does not start anything. */
+  | {
+      readonly kind: 'end-orphan';
+      readonly label: string;
+      readonly orphan: ProcessIdentity;
+      readonly port: number;
+    }
   /** Puts the openclaw package right from exactly this archive (or way); does not start anything. */
   | { readonly kind: 'reinstall'; readonly remedy: string }
   /** Puts exactly this snapshot in the place of exactly this config file; does not start anything. */
@@ -212,6 +219,8 @@ export interface State {
   readonly memory: MemoryTrend | null;
   readonly reloads: readonly Instant[];
   readonly unparks: readonly Instant[];
+  /** The gateway that launchd did not start and that we last set out to end: another one after it is somebody's. */
+  readonly orphanEnded: (ProcessIdentity & { readonly actionId: string; readonly at: Instant }) | null;
   /** Generations seen since our last reload: a reload that took, and was then undone by somebody. */
   readonly bootsSinceReload: number;
   /** The same since our last unpark. */
@@ -269,6 +278,7 @@ export const initialState: State = {
   memory: null,
   reloads: [],
   unparks: [],
+  orphanEnded: null,
   bootsSinceReload: 0,
   bootsSinceUnpark: 0,
   auditSeen: null,

@@ -24,6 +24,7 @@ export function unhelpful(state: Open, { lead }: Assessment, { evidence }: Look)
 
 /** Whether what leads now is a start that failed by itself; a port held by others or a full disk says nothing of it. */
 function judges({ stance, cause }: Diagnosis): boolean {
+  if (cause === 'port-orphan') return false;
   return stance === 'failing' || (stance === 'untouchable' && failedStart.has(cause));
 }
 

@@ -6,6 +6,8 @@ import { spell } from '../core/words.ts';
 import type { Answer, Request } from './commands.ts';
 import type { Loop } from './loop.ts';
 import type { PackageHands } from './package-hands.ts';
+import { freePort, type PortHandParts } from './port-hand.ts';
+import { restartGateway } from './restart-hand.ts';
 import type { Trials } from './trial-parts.ts';
 
 /** Said instead of "paused": a pause that a restart of the watchdog would forget is none. */
@@ -19,6 +21,11 @@ const noPackageHands: Answer = {
   text: 'nothing was changed: this watchdog has nothing to repair a package with',
 };
 
+const noPortHands: Answer = {
+  ok: false,
+  text: 'nothing was sent: this watchdog has nothing to prove with who holds the port',
+};
+
 /** What the daemon does with one request of the operator, and what it answers. */
 export async function carryOut(
   request: Request,
@@ -28,11 +35,13 @@ export async function carryOut(
     rules,
     trials,
     packages,
+    port,
   }: {
     readonly clock: Clock;
     readonly rules: () => Rules;
     readonly trials: Trials;
     readonly packages?: PackageHands;
+    readonly port?: PortHandParts;
   },
 ): Promise<Answer> {
   switch (request.kind) {
@@ -72,6 +81,10 @@ export async function carryOut(
       return trials.confirm(request.by);
     case 'fix-deps':
       return packages?.mend(request) ?? noPackageHands;
+    case 'restart':
+      return restartGateway(request, { clock, rules, loop });
+    case 'fix-port':
+      return port === undefined ? noPortHands : freePort(request, port);
     case 'undo':
       if (packages !== undefined && (await packages.owns(request.id)))
         return packages.undo(request.id, request.by);

@@ -24,6 +24,25 @@ export type Request =
   /** Puts the installed package right by a staged plan. */
   | { readonly kind: 'fix-deps'; readonly staged: string; readonly by: string }
   | { readonly kind: 'confirm'; readonly by: string }
+  /** Starts or restarts the gateway now. `force`: beyond the budget too. */
+  | {
+      readonly kind: 'restart';
+      readonly force: boolean;
+      readonly by: string;
+      /** Nobody has agreed to end one that serves: it may have come up since it was looked at. */
+      readonly unlessServing?: boolean;
+    }
+  /** Ends exactly this process, which holds the gateway's port. */
+  | {
+      readonly kind: 'fix-port';
+      readonly pid: number;
+      /** In ms since the epoch, as it was shown to the operator: a pid alone may have been reused. */
+      readonly startedAt: number;
+      /** It is no gateway of ours, and the operator has named it. */
+      readonly foreign: boolean;
+      readonly force: boolean;
+      readonly by: string;
+    }
   | { readonly kind: 'undo'; readonly id: string; readonly by: string };
 
 export interface Answer {
@@ -33,8 +52,14 @@ export interface Answer {
   readonly trial?: string;
   /** The repair of the package it is about. */
   readonly repair?: string;
+  /** What `immune undo` takes to put back what was replaced. */
+  readonly undo?: string;
+  /** The action that was made; without it the gateway came up by itself. */
+  readonly action?: string;
   /** Why it is not ok, where that makes a difference; without it, it was refused. */
   readonly why?: 'failed' | 'busy';
+  /** The command to type next, where it is not ok. */
+  readonly next?: string;
 }
 
 const maxBytes = 65_536;
@@ -45,7 +70,15 @@ const staleMs = 3_600_000;
 /** Whoever asked has given up by then (Ctrl-C, a lost terminal): carried out hours later a request would surprise. */
 const abandonedMs = 60_000;
 const pollMs = millis(100);
-const takesLong: ReadonlySet<Request['kind']> = new Set(['check', 'apply', 'fix-config', 'fix-deps', 'undo']);
+const takesLong: ReadonlySet<Request['kind']> = new Set([
+  'check',
+  'apply',
+  'fix-config',
+  'fix-deps',
+  'restart',
+  'fix-port',
+  'undo',
+]);
 
 const directoryIn = (stateDir: string): string => join(stateDir, 'commands');
 const requestName = /^[a-z0-9-]+\.json$/;
@@ -55,7 +88,13 @@ const requestName = /^[a-z0-9-]+\.json$/;
 export async function sendRequest(
   stateDir: string,
   request: Request,
-  wait: { readonly clock: Clock; readonly timeoutMs: number; readonly signal?: AbortSignal },
+  wait: {
+    readonly clock: Clock;
+    readonly timeoutMs: number;
+    /** A request that lies there untouched after this long is not waited for any longer. */
+    readonly takenWithinMs?: number;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<Answer | null> {
   const directory = directoryIn(stateDir);
   const id = `c${randomBytes(8).toString('hex')}`;
@@ -66,18 +105,26 @@ export async function sendRequest(
   if (written.kind === 'failed') return { ok: false, text: written.because };
   const answerPath = join(directory, `${id}.answer`);
   const deadline = wait.clock.elapsed() + wait.timeoutMs;
+  const takeBy = wait.clock.elapsed() + (wait.takenWithinMs ?? 0);
   while (wait.clock.elapsed() < deadline && wait.signal?.aborted !== true) {
     const answer = await readIfExists(answerPath, maxBytes);
     if (answer.kind === 'read') {
       await unlink(answerPath);
       return JSON.parse(answer.bytes.toString('utf8')) as Answer;
     }
+    if (wait.takenWithinMs !== undefined && wait.clock.elapsed() >= takeBy && (await isThere(path))) break;
     await wait.clock.sleep(pollMs, wait.signal);
   }
   // Nobody took it: a request that is carried out hours later would surprise.
   await unlink(path).catch(() => undefined);
   return null;
 }
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 /**
  * Daemon side: takes every waiting request. A file that is no request is answered and removed. Resolves when all are
@@ -162,15 +209,14 @@ function parseRequest(text: string): Request | null {
     case 'acknowledge':
       return { kind, by };
     case 'check':
-      return { kind, by, why: 'why' in value && value.why === true };
+      return { kind, by, why: isTrue(value, 'why') };
     case 'apply': {
       const staged = nameIn(value, 'staged');
       const within = 'confirmWithinMs' in value ? value.confirmWithinMs : null;
       if (staged === null) return null;
       if (within !== null && (typeof within !== 'number' || !Number.isFinite(within) || within <= 0))
         return null;
-      const restart = 'restart' in value && value.restart === true;
-      return { kind, staged, confirmWithinMs: within, restart, by };
+      return { kind, staged, confirmWithinMs: within, restart: isTrue(value, 'restart'), by };
     }
     case 'fix-config':
     case 'fix-deps': {
@@ -179,6 +225,19 @@ function parseRequest(text: string): Request | null {
     }
     case 'confirm':
       return { kind, by };
+    case 'restart':
+      return {
+        kind,
+        force: isTrue(value, 'force'),
+        by,
+        ...(isTrue(value, 'unlessServing') ? { unlessServing: true } : {}),
+      };
+    case 'fix-port': {
+      const pid = positiveIn(value, 'pid');
+      const startedAt = positiveIn(value, 'startedAt');
+      if (pid === null || startedAt === null) return null;
+      return { kind, pid, startedAt, foreign: isTrue(value, 'foreign'), force: isTrue(value, 'force'), by };
+    }
     case 'undo': {
       const id = nameIn(value, 'id');
       return id === null ? null : { kind, id, by };
@@ -186,6 +245,15 @@ function parseRequest(text: string): Request | null {
     default:
       return null;
   }
+}
+
+const isTrue = (value: object, key: string): boolean =>
+  (value as Readonly<Record<string, unknown>>)[key] === true;
+
+/** A pid or a moment: whole, and above nothing. */
+function positiveIn(value: object, key: string): number | null {
+  const given = (value as Readonly<Record<string, unknown>>)[key];
+  return typeof given === 'number' && Number.isSafeInteger(given) && given > 0 ? given : null;
 }
 
 /** A name that becomes part of a path: nothing that could lead out of its folder. */

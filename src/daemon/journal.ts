@@ -257,7 +257,8 @@ function newestIn(text: string, before: JournalLine | null): JournalLine | null 
   return text.split('\n').reduce((newest, line) => newer(newest, parseLine(line)), before);
 }
 
-function parseLine(text: string): JournalLine | null {
+/** One line of a journal; null for what is none. */
+export function parseLine(text: string): JournalLine | null {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null) return null;

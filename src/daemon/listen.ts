@@ -6,6 +6,7 @@ import { carryOut } from './carry-out.ts';
 import { commandsDirectory, sweepAnswers, takeRequests } from './commands.ts';
 import type { Loop } from './loop.ts';
 import type { PackageHands } from './package-hands.ts';
+import type { PortHandParts } from './port-hand.ts';
 import type { Trials } from './trial-parts.ts';
 
 /**
@@ -27,12 +28,14 @@ export function listenForRequests(
     rules,
     trials,
     packages,
+    port,
   }: {
     readonly clock: Clock;
     readonly log: Log;
     readonly rules: () => Rules;
     readonly trials: Trials;
     readonly packages?: PackageHands;
+    readonly port?: PortHandParts;
   },
 ): () => void {
   let busy = false;
@@ -46,7 +49,13 @@ export function listenForRequests(
     try {
       do {
         again = false;
-        const parts = { clock, rules, trials, ...(packages === undefined ? {} : { packages }) };
+        const parts = {
+          clock,
+          rules,
+          trials,
+          ...(packages === undefined ? {} : { packages }),
+          ...(port === undefined ? {} : { port }),
+        };
         await takeRequests(stateDir, (request) => carryOut(request, loop, parts));
         // Inside: a request that comes during this would else wait for the next sweep.
         await sweepAnswers(stateDir, clock.now());

@@ -144,6 +144,7 @@ export function createPackageGuard(parts: PackageGuardParts): PackageGuard {
       undo: (id, how) => noticed(byHand.undo(id, how)),
       clock: steady,
       loop: {
+        command: (command, because) => parts.loop().command(command, because),
         exclusive: (work) => parts.loop().exclusive(work),
         note: (because, notices) => parts.loop().note(because, notices),
         state: () => parts.loop().state(),

@@ -15,7 +15,7 @@ import type { Loop } from './loop.ts';
 export interface PackageHandParts {
   /** The loop's own clock. */
   readonly clock: Clock;
-  readonly loop: Pick<Loop, 'exclusive' | 'note' | 'state' | 'nudge'>;
+  readonly loop: Pick<Loop, 'command' | 'exclusive' | 'note' | 'state' | 'nudge'>;
   readonly quarantine: string;
   readonly log: Log;
   readonly mode: () => 'act' | 'observe';
@@ -79,6 +79,7 @@ export function createPackageHands(parts: PackageHandParts): PackageHands {
   };
 
   const told = async (because: string): Promise<void> => {
+    await loop.command({ kind: 'package-changed' }, because);
     const at = clock.now();
     const durable = await loop.note(because, [{ kind: 'told', at, incident: null, text: because }]);
     if (!durable) log.warn(`The journal could not be written: ${because}`);

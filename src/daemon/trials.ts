@@ -178,6 +178,22 @@ export function createTrials(parts: TrialParts): Trials {
     return trial;
   };
 
+  /** An open trial must not keep a person out whose next change it has nothing to say to. */
+  const settle = async ({ kind }: ChangeRequest): Promise<void> => {
+    const trial = open();
+    if (trial === null || trial.left === null) return;
+    const live = hands.live();
+    if (live.kind === 'known' && live.hash !== trial.left) {
+      // Somebody was at the file since the last look, or nobody has looked since.
+      const because = 'the config was changed again since';
+      const isBack = live.hash === trial.replaced;
+      await toDo(trial, isBack ? { kind: 'gone' } : { kind: 'superseded', because })?.();
+    } else if (kind === 'fix-config' && trial.kind === 'fix' && trial.undoing === null) {
+      // A repair is only planned where OpenClaw does not accept what the last one has put in place.
+      await finish(trial, 'superseded', 'another repair of the config takes its place');
+    }
+  };
+
   const whyNot = (request: ChangeRequest): Answer | null => {
     const trial = open();
     const state = loop.state();
@@ -222,7 +238,11 @@ export function createTrials(parts: TrialParts): Trials {
       await Promise.race([turn, clock.sleep(closeWithinMs, ended.signal)]);
       ended.abort();
     },
-    apply: (request) => alone(async () => whyNot(request) ?? place(request)),
+    apply: (request) =>
+      alone(async () => {
+        await settle(request);
+        return whyNot(request) ?? place(request);
+      }),
     confirm: (by) => alone(() => confirm(by)),
     undo: (id, by) =>
       alone(async () => {

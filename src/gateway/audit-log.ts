@@ -63,3 +63,24 @@ export function recordsStops(version: string): boolean {
     return true;
   return year > 2026 || (year === 2026 && month >= 9);
 }
+
+/** What OpenClaw has recorded of stops and parks; a version that records no stop leaves the question open. */
+export function readIntent({
+  auditLog,
+  packageRoot,
+  version,
+}: {
+  readonly auditLog: string;
+  readonly packageRoot: string | null;
+  /** Null when it is not known. */
+  readonly version: string | null;
+}): AuditEvidence {
+  const found = readAuditLog(auditLog);
+  if (found.kind !== 'none' || packageRoot === null) return found;
+  if (version === null) {
+    const because = `the version of ${packageRoot} cannot be read, and older ones record no stop`;
+    return { kind: 'unknown', because };
+  }
+  if (recordsStops(version)) return found;
+  return { kind: 'unknown', because: `OpenClaw ${version} writes no record when it is stopped` };
+}

@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import type { ListenerEvidence, UpdateEvidence } from '../core/evidence.ts';
 import type { ServiceState } from '../core/service.ts';
 import type { Clock, Millis } from '../core/time.ts';
-import { readAuditLog, recordsStops } from '../gateway/audit-log.ts';
+import { readIntent } from '../gateway/audit-log.ts';
 import type { LiveProcess } from '../gateway/live-processes.ts';
 import { readLock } from '../gateway/lock-file.ts';
 import { readParkCause } from '../gateway/park-cause.ts';
@@ -51,19 +51,37 @@ export async function lookAtListener(
   const lock = readLock(parts.files().lockFiles, parts.uid);
   const judged = await judgeListener({
     found,
+    port: at.port,
     host: at.host,
     servicePid,
     lockPid: lock.kind === 'ok' ? lock.lock.pid : null,
     uid: parts.uid,
     ancestors: (pid) => ancestorsOf(pid, parts.processes),
   });
+  if (judged.kind === 'orphan') return withProcess(judged, parts.processes);
   if (judged.kind !== 'none' || servicePid === null) return judged;
   // Before anyone says that it does not listen: does that very process listen somewhere else?
   const own = await readListenersOf(servicePid, parts.tools);
   return own.length === 0 ? judged : { kind: 'elsewhere', pid: servicePid, addresses: own };
 }
 
-export function createEyes(parts: EyesParts, link: GatewayLink, ground: Ground): Eyes {
+/** Which process exactly, and whether somebody works with it in a terminal: what decides whether it may be ended. */
+async function withProcess(
+  orphan: ListenerEvidence & { readonly kind: 'orphan' },
+  processes: Processes,
+): Promise<ListenerEvidence> {
+  const found = await processes.row(orphan.pid);
+  if (found.kind !== 'row') return orphan;
+  const { startedAt, hasTerminal } = found.row;
+  return { ...orphan, startedAt, hasTerminal };
+}
+
+/** As much of a link as the eyes look through. */
+export type SeenThrough = Pick<GatewayLink, 'healthz' | 'readyz' | 'endpoint' | 'rpc'> & {
+  readonly client: Pick<GatewayLink['client'], 'evidence'>;
+};
+
+export function createEyes(parts: EyesParts, link: SeenThrough, ground: Ground): Eyes {
   const { manager, processes, label } = parts;
   const list = async (): Promise<readonly LiveProcess[]> => {
     const outcome = await processes.list();
@@ -107,19 +125,7 @@ export function createEyes(parts: EyesParts, link: GatewayLink, ground: Ground):
     process: (pid) => processes.read(pid),
     witness: (pid) => processes.witness(pid, parts.witnessMs()),
     listener: (servicePid) => lookAtListener(parts, { ...link.endpoint(), servicePid }),
-    audit: async () => {
-      const { auditLog, packageRoot, version } = parts.files();
-      const found = readAuditLog(auditLog);
-      if (found.kind !== 'none' || packageRoot === null) return found;
-      if (version === null) {
-        return {
-          kind: 'unknown',
-          because: `the version of ${packageRoot} cannot be read, and older ones record no stop`,
-        };
-      }
-      if (recordsStops(version)) return found;
-      return { kind: 'unknown', because: `OpenClaw ${version} writes no record when it is stopped` };
-    },
+    audit: async () => readIntent(parts.files()),
     update: (state) => readUpdate(state).catch(doubt('the markers of an update')),
     parkCause: () => {
       const { packageRoot, lockFiles } = parts.files();

@@ -4,6 +4,8 @@ import type { ListenersOutcome } from '../system/listeners.ts';
 
 export interface ListenerQuestion {
   readonly found: ListenersOutcome;
+  /** The port that `found` is about. */
+  readonly port: number;
   /** The address that is probed. */
   readonly host: string;
   readonly servicePid: number | null;
@@ -31,7 +33,11 @@ export async function judgeListener(question: ListenerQuestion): Promise<Listene
   const orphan = there.find(
     (listener) => listener.pid !== null && listener.pid === lockPid && isUser(listener, uid),
   );
-  if (orphan?.pid != null) return { kind: 'orphan', pid: orphan.pid, command: orphan.command };
+  if (orphan?.pid != null) {
+    // Both are unknown where nobody asked the process table.
+    const { pid, command } = orphan;
+    return { kind: 'orphan', pid, command, startedAt: null, hasTerminal: null, port: question.port };
+  }
   if (first.pid === null && first.uid === null) {
     return { kind: 'unknown', because: 'somebody listens on the port, but the system does not say who' };
   }
@@ -59,7 +65,8 @@ async function belongs(
 
 const isUser = (listener: Listener, uid: number): boolean => listener.uid === uid;
 
-const isWildcard = (address: string): boolean => /^(?:\*|0\.0\.0\.0|\[?::\]?)?(?::\d+)?$/.test(address);
+export const isWildcard = (address: string): boolean =>
+  /^(?:\*|0\.0\.0\.0|\[?::\]?)?(?::\d+)?$/.test(address);
 
 /** Whether somebody who listens on `address` is reached by a connection to `host`. */
 export function covers(address: string, host: string): boolean {

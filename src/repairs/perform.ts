@@ -1,8 +1,9 @@
-import type { ProcessIdentity, ServiceOutcome } from '../core/service.ts';
+import type { ProcessIdentity, ServiceOutcome, ServiceState } from '../core/service.ts';
 import type { Action, ActionOutcome, ActionStep } from '../core/state.ts';
 import { type Clock, millis } from '../core/time.ts';
 import type { Processes } from '../system/process.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
+import { endListener, type PortHands, termWaitMs } from './free-port.ts';
 
 type Step<K extends ActionStep['kind']> = ActionStep & { readonly kind: K };
 
@@ -32,6 +33,8 @@ export interface Hands {
   readonly plist: string;
   /** How long after `kickstart -k` the old process may live: OpenClaw's ExitTimeOut of 20 s, and some. */
   readonly exitWaitMs: number;
+  /** What proves who holds the gateway's port. */
+  readonly port: Pick<PortHands, 'listeners' | 'orphanProof'>;
   /** Aborted at the action's deadline: nothing is changed after that. */
   readonly signal: AbortSignal;
 }
@@ -50,6 +53,8 @@ export async function perform(action: Action, hands: Hands): Promise<ActionOutco
       return load(step, hands, []);
     case 'unpark':
       return load(step, hands, [() => hands.manager.enable(step.label)]);
+    case 'end-orphan':
+      return endOrphan(step, hands);
     case 'reinstall':
       return hands.repairs.reinstall(step, action.id, hands.signal);
     case 'rollback':
@@ -108,6 +113,21 @@ async function start(step: Step<'start'>, { manager, signal }: Hands): Promise<A
   if (signal.aborted) return late;
   return outcomeOf(await manager.kickstart(step.label, { kill: false }), 'the gateway was started');
 }
+
+async function endOrphan({ label, orphan, port }: Step<'end-orphan'>, hands: Hands): Promise<ActionOutcome> {
+  const { manager, processes, clock, signal, uid } = hands;
+  const service = await manager.read(label);
+  // Without a job nothing would start in its place.
+  if (!isLoaded(service)) return refused(`the job is ${service.kind} now`);
+  const identity = { ...orphan, uid };
+  return endListener(
+    { identity, port, proof: 'orphan' },
+    { ...hands.port, processes, clock, signal, termWaitMs },
+  );
+}
+
+const isLoaded = ({ kind }: ServiceState): boolean =>
+  kind === 'running' || kind === 'scheduled' || kind === 'pended' || kind === 'stopped';
 
 async function load(
   step: Step<'reload' | 'unpark'>,

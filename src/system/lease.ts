@@ -3,7 +3,7 @@ import { fileFailure } from './file-failure.ts';
 import { type LeaseFiles, leaseFilesIn, prepareLeaseDirectory } from './lease-files.ts';
 import type { Aliveness, WrittenIdentity } from './process.ts';
 
-interface LeaseHolder {
+export interface LeaseHolder {
   readonly pid: number;
   readonly role: string;
   readonly since: Instant;

@@ -28,14 +28,19 @@ const invisible = /[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
  * odd character inside a secret would hide it from the redaction, and a cut in the middle of one would leave its head.
  */
 export function safeText(text: string, redact: (text: string) => string): string {
-  const plain = text
-    .slice(0, maxInputLength)
+  return redact(plainLine(text.slice(0, maxInputLength)))
+    .slice(0, maxStringLength)
+    .toWellFormed();
+}
+
+/** One line without anything a terminal obeys or a viewer hides. */
+export function plainLine(text: string): string {
+  return text
     .toWellFormed()
     .replace(ansi, '')
     .replace(lineBreaks, ' ')
     .replace(controls, '')
     .replace(invisible, '');
-  return redact(plain).slice(0, maxStringLength).toWellFormed();
 }
 
 /** Fields without odd characters and secrets, undefined ones left out. */

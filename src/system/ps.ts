@@ -12,6 +12,8 @@ export interface ProcessRow {
   readonly cpuMs: number;
   /** Memory it holds now; none of a process that is dead but not yet collected. */
   readonly residentBytes: number;
+  /** Whether a terminal controls it: one that a person started by hand, and may be working with. */
+  readonly hasTerminal: boolean;
   readonly command: string;
 }
 
@@ -27,13 +29,16 @@ export const psColumns: readonly string[] = [
   'lstart=',
   'time=',
   'rss=',
+  'tty=',
   'command=',
 ].flatMap((column) => ['-o', column]);
 
 const line =
-  /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\w{3}\s+\w{3}\s+\d+\s+[\d:]+\s+\d{4})\s+(\S+)\s+(\d+)(?:\s+(.*))?$/;
+  /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\w{3}\s+\w{3}\s+\d+\s+[\d:]+\s+\d{4})\s+(\S+)\s+(\d+)\s+(\S+)(?:\s+(.*))?$/;
 /** Both systems count resident memory in these. */
 const kibibyte = 1_024;
+/** `?` of procps, `??` of macOS. */
+const noTerminal = /^[?-]+$/;
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** Parses the whole output; lines that do not look like a process are left out. */
@@ -47,7 +52,8 @@ export function parsePs(text: string): readonly ProcessRow[] {
 function parsePsLine(text: string): ProcessRow | null {
   const match = line.exec(text);
   if (match === null) return null;
-  const [, pid = '', ppid = '', uid = '', stat = '', started = '', time = '', rss, command = ''] = match;
+  const [, pid = '', ppid = '', uid = '', stat = '', started = '', time = '', rss, tty = '', command = ''] =
+    match;
   const startedAt = parseLstart(started);
   const cpuMs = parseCpuTime(time);
   if (startedAt === null || cpuMs === null) return null;
@@ -59,6 +65,7 @@ function parsePsLine(text: string): ProcessRow | null {
     startedAt,
     cpuMs,
     residentBytes: Number(rss) * kibibyte,
+    hasTerminal: !noTerminal.test(tty),
     command,
   };
 }

@@ -8,7 +8,7 @@ import type { ApplyAsk } from '../../src/cli/change-words.ts';
 import { runConfirm } from '../../src/cli/confirm.ts';
 import { runEdit } from '../../src/cli/edit.ts';
 import { followTrial } from '../../src/cli/follow-trial.ts';
-import { runUndo } from '../../src/cli/undo.ts';
+import { runUndo } from '../../src/cli/undo/undo.ts';
 import { runValidate } from '../../src/cli/validate.ts';
 import { millis, minutes } from '../../src/core/time.ts';
 import { writeStatus } from '../../src/daemon/status-file.ts';
@@ -18,6 +18,7 @@ import { type ChangeWorld, changeWorld, nobody, oldConfig, person, secret } from
 import { statusFile } from './status-facts.ts';
 
 const good = `{ "gateway": { "mode": "local", "port": 18790, "auth": { "token": "${secret}" } } }`;
+const undo = (id: string) => runUndo({ id, yes: false, dryRun: false, json: false }, world.context, nobody);
 const refused = `{ "gateway": { "mode": "local" }, "logging": { "level": "refused" } }`;
 const doomed = `{ "gateway": { "mode": "local" }, "logging": { "level": "cannot-boot" } }`;
 
@@ -130,7 +131,7 @@ describe('apply', () => {
     expect(world.written()).toContain('  gateway.port was changed\n');
     expect(world.written()).toMatch(/the change T1 of the config holds: .*; undo with "immune undo T1"\n$/);
     expect(world.written()).not.toContain(secret);
-    expect(await runUndo('T1', world.context)).toBe(0);
+    expect(await undo('T1')).toBe(0);
     expect(world.live()).toBe(oldConfig);
     expect(await readKept(world.context.paths.quarantine, 'T1')).toMatchObject({
       record: { undoneFor: 'asked' },
@@ -261,10 +262,10 @@ describe('undo', () => {
     const { paths } = world.context;
     // A pid nobody has: the watchdog is gone.
     await writeStatus(paths.state, statusFile({}, { pid: 0 }));
-    expect(await runUndo('T1', world.context)).toBe(0);
+    expect(await undo('T1')).toBe(0);
     expect(world.live()).toBe(oldConfig);
     expect(await readKept(paths.quarantine, 'T1')).toMatchObject({ record: { undoneFor: 'asked' } });
-    await expect(runUndo('T7', world.context)).rejects.toMatchObject({ exitCode: 4 });
+    await expect(undo('T7')).rejects.toMatchObject({ exitCode: 4 });
   });
 });
 

@@ -5,7 +5,7 @@ import { writeStatus } from '../../src/daemon/status-file.ts';
 import { findTool } from '../demo/tools.ts';
 import { type SmallWatchdog, startSmallWatchdog } from '../fakes/small-watchdog.ts';
 import { type TestContext, testContext } from './command-context.ts';
-import { statusFile } from './status-facts.ts';
+import { aliveHere, statusFile } from './status-facts.ts';
 
 /** A home with a gateway's config, a small OpenClaw whose validator refuses the word "refused", and our settings. */
 export interface ChangeWorld extends TestContext {
@@ -80,7 +80,7 @@ export async function changeWorld(): Promise<ChangeWorld> {
       const place = { home, configPath, stateDir: paths.state, quarantine: paths.quarantine };
       watchdog = await startSmallWatchdog(place, { listens: true });
       // The daemon of this world is this very process.
-      await writeStatus(paths.state, statusFile({}, { pid: process.pid }));
+      await writeStatus(paths.state, statusFile({}, aliveHere()));
       return watchdog;
     },
     breakValidator: () => writeFileSync(join(packageRoot, 'openclaw.mjs'), 'process.exitCode = 9;'),

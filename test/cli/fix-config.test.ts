@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FixAsk } from '../../src/cli/change-words.ts';
 import { runFixConfig } from '../../src/cli/fix-config.ts';
-import { runUndo } from '../../src/cli/undo.ts';
+import { runUndo } from '../../src/cli/undo/undo.ts';
 import { instant } from '../../src/core/time.ts';
 import { openStore } from '../../src/daemon/open-store.ts';
 import { systemClock } from '../../src/system/clock.ts';
@@ -21,6 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.remove());
 
+const undo = (id: string) => runUndo({ id, yes: false, dryRun: false, json: false }, world.context, nobody);
 const plain: FixAsk = { dryRun: false, yes: true, json: false, from: null };
 
 /** A verified snapshot of what is in place now. */
@@ -109,7 +110,7 @@ describe('fix-config', () => {
     expect(world.live()).toContain('dark');
     expect(world.live()).not.toContain('refused');
     expect(world.written()).toContain('the repair T1 of the config holds');
-    expect(await runUndo('T1', world.context)).toBe(0);
+    expect(await undo('T1')).toBe(0);
     expect(world.live()).toBe(broken);
   });
 
@@ -119,7 +120,7 @@ describe('fix-config', () => {
     expect(await runFixConfig(plain, world.context, nobody)).toBe(0);
     expect(world.live()).not.toContain('refused');
     expect(world.written()).toMatch(/the watchdog does not run.*undo with "immune undo T1"\n$/);
-    expect(await runUndo('T1', world.context)).toBe(0);
+    expect(await undo('T1')).toBe(0);
     expect(world.live()).toBe(broken);
   });
 

@@ -12,7 +12,7 @@ import { writeStatus } from '../../src/daemon/status-file.ts';
 import type { PackagePlan } from '../../src/vault/package-plans.ts';
 import { nobody, person } from './change-world.ts';
 import { type TestContext, testContext } from './command-context.ts';
-import { statusFile } from './status-facts.ts';
+import { aliveHere, statusFile } from './status-facts.ts';
 
 let test: TestContext;
 let ended: AbortController;
@@ -113,7 +113,7 @@ async function fix(ask: Partial<FixDepsAsk> = {}, way: Way = {}): Promise<number
 async function daemon(answer: (request: Request) => Promise<Answer>): Promise<Request[]> {
   const { state } = test.context.paths;
   await mkdir(commandsDirectory(state), { recursive: true, mode: 0o700 });
-  await writeStatus(state, statusFile({}, { pid: process.pid }));
+  await writeStatus(state, statusFile({}, aliveHere()));
   const taken: Request[] = [];
   const take = async (): Promise<void> => {
     while (!ended.signal.aborted) {

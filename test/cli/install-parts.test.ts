@@ -28,23 +28,33 @@ describe('the words of a launcher', () => {
       title: 'Test',
       dataDir: nasty,
       logsDir: `${nasty}/logs`,
-      command: [
-        '/bin/sh',
-        '-c',
-        `printf "%s|%s|%s|%s|%s" "$OPENCLAW_IMMUNE_DATA" "$OPENCLAW_IMMUNE_LOGS" ${options} "$1" "$2"`,
-        'x',
-      ],
+      node: '/bin/sh',
+      flags: ['-c'],
+      app: `printf "%s|%s|%s|%s|%s|%s" "$OPENCLAW_IMMUNE_DATA" "$OPENCLAW_IMMUNE_LOGS" ${options} "$@"`,
+      words: ['x', nasty],
+      stamp: '/nowhere/stamp',
+      lifeboat: '/nowhere/lifeboat.sh',
     });
     const out = execFileSync('/bin/sh', ['-c', script, 'launcher', 'a b', "c'd"], {
       encoding: 'utf8',
       env: { NODE_OPTIONS: '--require /evil.js' },
     });
-    expect(out).toBe(`${nasty}|${nasty}/logs|none|a b|c'd`);
+    expect(out).toBe(`${nasty}|${nasty}/logs|none|${nasty}|a b|c'd`);
   });
 
   it('a placeholder nobody fills is a bug, not an empty word', () => {
     expect(() =>
-      renderLauncher('exec @NOBODY@', { title: '', dataDir: '', logsDir: '', command: [] }),
+      renderLauncher('exec @NOBODY@', {
+        title: '',
+        dataDir: '',
+        logsDir: '',
+        node: '',
+        flags: [],
+        app: '',
+        words: [],
+        stamp: '',
+        lifeboat: '',
+      }),
     ).toThrow(/@NOBODY@/);
   });
 });

@@ -63,7 +63,7 @@ export async function createWorld(): Promise<World> {
   mkdirSync(home);
   mkdirSync(join(checkout, 'dist'), { recursive: true });
   mkdirSync(join(checkout, 'launchd'));
-  for (const template of ['launchd/launcher.sh.template', 'launchd/safe-start.sh']) {
+  for (const template of ['launchd/launcher.sh.template', 'launchd/safe-start.sh', 'launchd/lifeboat.sh']) {
     copyFileSync(join(repository, template), join(checkout, template));
   }
   const entry = join(checkout, 'dist', 'immune.mjs');

@@ -18,7 +18,7 @@ import type { ArchivesAsk } from '../../src/cli/archives-words.ts';
 import type { FixDepsAsk } from '../../src/cli/change-words.ts';
 import { runFixDeps } from '../../src/cli/fix-deps.ts';
 import { lookOf, openPackageShop } from '../../src/cli/package-shop.ts';
-import { runUndo } from '../../src/cli/undo.ts';
+import { runUndo } from '../../src/cli/undo/undo.ts';
 import type { DependencyEvidence } from '../../src/core/ground-evidence.ts';
 import { initialState } from '../../src/core/state.ts';
 import { instant, minutes } from '../../src/core/time.ts';
@@ -36,7 +36,7 @@ import { run } from '../../src/system/run.ts';
 import { createArchive } from '../../src/vault/create-archive.ts';
 import { findTool } from '../demo/tools.ts';
 import { type ChangeWorld, changeWorld, nobody } from './change-world.ts';
-import { statusFile } from './status-facts.ts';
+import { aliveHere, statusFile } from './status-facts.ts';
 
 /** The commands over a small package, its real archive, and real repairs by our own hands. */
 let world: ChangeWorld;
@@ -66,7 +66,7 @@ function put(name: string, text: string): void {
 /** Other tests of this machine run package managers; the only one that is seen here is this one. */
 function atWork(command: string | null): void {
   const ps = findTool('ps') ?? '/bin/ps';
-  const line = `4242 1 0 S Sun Nov 22 12:00:00 2026 00:00:01 1000 ${command}`;
+  const line = `4242 1 0 S Sun Nov 22 12:00:00 2026 00:00:01 1000 ? ${command}`;
   const text = [
     '#!/bin/sh',
     `case "$*" in *' -p '*) exec ${ps} "$@" ;; esac`,
@@ -114,12 +114,13 @@ async function watchdog(told: string[]): Promise<() => void> {
   const settings = settingsNow();
   const sight = () => sightGateway(settings, uid);
   const processes = createProcesses({ ps: settings.tools.ps, run, clock });
-  const loop: Pick<Loop, 'exclusive' | 'note' | 'state' | 'nudge'> = {
+  const loop: Pick<Loop, 'command' | 'exclusive' | 'note' | 'state' | 'nudge'> = {
     exclusive: (work) => work(),
     note: async (because) => {
       told.push(because);
       return true;
     },
+    command: async () => true,
     state: () => initialState,
     nudge: () => undefined,
   };
@@ -135,13 +136,14 @@ async function watchdog(told: string[]): Promise<() => void> {
     deadlineMs: () => minutes(1),
   });
   mkdirSync(paths.commands, { recursive: true });
-  await writeStatus(paths.state, statusFile({}, { pid: process.pid }));
+  await writeStatus(paths.state, statusFile({}, aliveHere()));
   const rules = (): never => {
     throw new Error('not asked');
   };
   return listenForRequests(paths.state, loop as Loop, { clock, log, rules, trials: {} as Trials, packages });
 }
 
+const undo = (id: string) => runUndo({ id, yes: false, dryRun: false, json: false }, world.context, nobody);
 const plain: FixDepsAsk = { dryRun: false, yes: true, json: false, network: false };
 
 async function fix(ask: Partial<FixDepsAsk> = {}): Promise<number> {
@@ -199,10 +201,16 @@ describe('fix-deps over a real package', () => {
     expect(readFileSync(path('node_modules/ws/index.js'), 'utf8')).toBe("exports.name = 'ws';\n");
     expect(readFileSync(path('dist/chunk.js'), 'utf8')).toBe('export const chunk = 1;\n');
     expect(await said(fix())).toMatch(/^0 nothing to do/);
-    expect(await said(runUndo('P1', world.context))).toMatch(/^0 the package is again what it was before/);
+    const plan = { id: 'P1', yes: false, dryRun: true, json: false };
+    const planned = await said(runUndo(plan, world.context, nobody));
+    expect(planned).toMatch(/^0 P1 of .*, by an operator, by immune fix-deps\n/);
+    expect(planned).toMatch(/\/node_modules\/ws: removed, for nothing stood there before\n/);
+    expect(planned).toMatch(/\/dist\/chunk\.js: put back from .*\n/);
+    expect(existsSync(path('node_modules/ws'))).toBe(true);
+    expect(await said(undo('P1'))).toMatch(/^0 the package is again what it was before/);
     expect(existsSync(path('node_modules/ws'))).toBe(false);
     expect(statSync(path('dist/chunk.js')).size).toBe(4);
-    await expect(runUndo('P1', world.context)).rejects.toMatchObject({ exitCode: 4 });
+    expect(await said(undo('P1'))).toMatch(/^0 P1 was undone already: nothing to do\n$/);
     // Whoever took it back may want it after all.
     expect(await said(fix())).toMatch(/undo with "immune undo P2"/);
   });
@@ -278,9 +286,9 @@ describe('fix-deps over a real package, by the watchdog', () => {
       expect(await said(fix())).toMatch(/^0 (?:.|\n)*goes on by itself if you leave\nrepair P1: .*restored/);
       expect(existsSync(path('node_modules/ws/index.js'))).toBe(true);
       expect(told).toEqual([expect.stringMatching(/^Repair P1 of .*; undo with "immune undo P1"$/)]);
-      expect(await said(runUndo('P1', world.context))).toMatch(/^0 the package is again what it was/);
+      expect(await said(undo('P1'))).toMatch(/^0 the package is again what it was/);
       expect(existsSync(path('node_modules/ws'))).toBe(false);
-      await expect(runUndo('P1', world.context)).rejects.toMatchObject({ exitCode: 4 });
+      expect(await said(undo('P1'))).toMatch(/^0 P1 was undone already: nothing to do\n$/);
       expect(told).toHaveLength(2);
     } finally {
       stop();

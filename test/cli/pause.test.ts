@@ -11,7 +11,7 @@ import { instant, millis, minutes } from '../../src/core/time.ts';
 import { type Answer, commandsDirectory, type Request, takeRequests } from '../../src/daemon/commands.ts';
 import { writeStatus } from '../../src/daemon/status-file.ts';
 import { type TestContext, testContext } from './command-context.ts';
-import { statusFile } from './status-facts.ts';
+import { aliveHere, statusFile } from './status-facts.ts';
 
 const down: Evidence = {
   at: instant(0),
@@ -54,7 +54,7 @@ describe('a command to the watchdog', () => {
     const { state } = test.context.paths;
     const taken: Request[] = [];
     await mkdir(commandsDirectory(state), { recursive: true });
-    await writeStatus(state, statusFile({}, { pid: process.pid }));
+    await writeStatus(state, statusFile({}, aliveHere()));
     const controller = new AbortController();
     const loop = (async () => {
       while (!controller.signal.aborted) {
@@ -101,7 +101,7 @@ describe('a command to the watchdog', () => {
     await once(child, 'exit');
     const { state } = test.context.paths;
     await mkdir(state, { recursive: true });
-    await writeStatus(state, statusFile({}, { pid: child.pid ?? 0 }));
+    await writeStatus(state, statusFile({}, { ...aliveHere(), pid: child.pid ?? 0 }));
     await expect(runPause(null, test.context)).rejects.toMatchObject({
       exitCode: 3,
       hint: 'launchctl kickstart gui/501/org.openclaw-immune.watchdog',

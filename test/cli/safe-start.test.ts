@@ -11,7 +11,7 @@ import { listIn, recordIn } from '../../src/gateway/safe-start-hook.ts';
 import type { PackagePlan } from '../../src/vault/package-plans.ts';
 import { type TestContext, testContext } from './command-context.ts';
 import { hurriedClock } from './install-world.ts';
-import { statusFile } from './status-facts.ts';
+import { aliveHere, statusFile } from './status-facts.ts';
 
 let test: TestContext;
 let ended: AbortController;
@@ -91,7 +91,7 @@ async function run({ looks, outcome, shop, times = 1 }: Way): Promise<string> {
 async function daemon(reply: Answer | null): Promise<Request[]> {
   const { state } = test.context.paths;
   const asked: Request[] = [];
-  await writeStatus(state, statusFile({}, { pid: process.pid }));
+  await writeStatus(state, statusFile({}, aliveHere()));
   await mkdir(commandsDirectory(state), { recursive: true });
   const serve = async (): Promise<void> => {
     while (!ended.signal.aborted) {

@@ -6,6 +6,11 @@ import type { StatusFile } from '../../src/daemon/status-file.ts';
 
 export const now = instant(Date.parse('2026-11-22T12:00:00Z'));
 export const earlier = (length: Millis) => instant(now - length);
+/** A watchdog that is this very process, and has just looked. */
+export const aliveHere = (): Pick<StatusFile, 'pid' | 'at'> => ({
+  pid: process.pid,
+  at: instant(Date.now()),
+});
 const in_ = (length: Millis) => plus(now, length);
 
 const generation = {
@@ -98,6 +103,7 @@ export function facts(change: Partial<StatusFacts> = {}): StatusFacts {
     },
     watchdogPlist: '/Users/ada/Library/LaunchAgents/org.openclaw-immune.watchdog.plist',
     safeStart: { kind: 'none' },
+    found: null,
     ...change,
   };
 }

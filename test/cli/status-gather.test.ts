@@ -53,7 +53,7 @@ describe('a look of immune status', () => {
       watchdogJob: { state: { kind: 'not-loaded' } },
       settings: { kind: 'ok' },
     });
-    expect(renderStatus(facts)).toContain('because: its job is not loaded');
+    expect(renderStatus(facts)).toContain('because: the gateway has no LaunchAgent on this machine');
   });
 
   it('finds no GUI session', async () => {

@@ -172,7 +172,8 @@ describe('immune status', () => {
       note       last known: readiness 503: telegram
       incident   none so far
       budget     0 of 2 actions used in 5 min, 0 of 6 in 6 h
-      do         Start the watchdog: launchctl kickstart gui/501/org.openclaw-immune.watchdog
+      do         Bring the gateway back: immune nuclear (it asks first)
+                 Start the watchdog: launchctl kickstart gui/501/org.openclaw-immune.watchdog
       "
     `);
   });
@@ -214,7 +215,7 @@ describe('immune status', () => {
       launchd    ai.openclaw.gateway: no GUI session
                  org.openclaw-immune.watchdog: no GUI session
       watchdog   not running: it has never run here
-      do         Nobody is logged in at the screen of this Mac, so launchd can run neither the gateway nor the watchdog: log in there once, or turn on automatic login.
+      do         Nobody is logged in at the screen of this Mac, so launchd can start neither the gateway nor the watchdog; fix-config, fix-deps, fix-port, undo and snapshots work all the same, and both start by themselves at the next login (or at once with automatic login turned on).
       "
     `);
   });

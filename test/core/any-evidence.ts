@@ -194,7 +194,13 @@ export const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
   listener: fc.oneof(
     kinds('unread', 'none'),
     one('ours', { pid, addresses: fc.array(because, { maxLength: 2 }) }),
-    one('orphan', { pid, command: because }),
+    one('orphan', {
+      pid,
+      command: because,
+      startedAt: fc.option(moment, { nil: null }),
+      hasTerminal: fc.constantFrom(true, false, null),
+      port: fc.constant(18_789),
+    }),
     one('foreign', { pid: fc.option(pid, { nil: null }), command: because, uid: count }),
     reasoned('unknown'),
   ),

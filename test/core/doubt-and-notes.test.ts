@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import * as ground from './ground.ts';
 import { moment, observing, tellOfServing } from './story.ts';
 import * as world from './world.ts';
 
@@ -51,7 +52,7 @@ describe('the port and the secret', () => {
 
   test('a silent orphan on the port: told, nothing done; once it serves, that is noted', () => {
     const story = tellOfServing();
-    const orphan = { kind: 'orphan', pid: 77, command: 'openclaw-gateway' } as const;
+    const orphan = ground.orphan();
     story.hold('00:10', '10:00', world.but(world.booting(), { listener: orphan }));
     expect(story.deeds).toEqual([]);
     expect(story.phase).toBe('exhausted: port-orphan');

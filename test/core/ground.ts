@@ -108,3 +108,15 @@ export const lockHeld: Ground = { lock: { kind: 'held', pid: 77, command: 'openc
 export const spawned = (pid: number, time: string): Life => ({ pid, startedAt: moment(time) });
 
 export const heldBy = (seen: Sight, listener: Changes['listener'] & object): Sight => but(seen, { listener });
+
+type Listener = Changes['listener'] & object;
+/** A gateway of ours that launchd did not start; nobody knows more of it unless the test says so. */
+export const orphan = (more: Partial<Listener & { readonly kind: 'orphan' }> = {}): Listener => ({
+  kind: 'orphan',
+  pid: 77,
+  command: 'openclaw-gateway',
+  startedAt: null,
+  hasTerminal: null,
+  port: 18_789,
+  ...more,
+});

@@ -56,7 +56,7 @@ describe('the report of one look', () => {
       'fail listener: the gateway listens, but not where its config says (100.64.0.7)',
     ],
     [
-      { listener: { kind: 'orphan', pid: 7, command: 'openclaw' } },
+      { listener: ground.orphan({ pid: 7 }) },
       'fail listener: a gateway that the service manager did not start (process 7) holds the port',
     ],
     [

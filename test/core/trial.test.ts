@@ -14,7 +14,7 @@ import {
   type Undoing,
   unwatched,
 } from '../../src/core/trial.ts';
-import { on, sound } from './ground.ts';
+import { on, orphan, sound } from './ground.ts';
 import {
   blind,
   booting,
@@ -172,10 +172,10 @@ describe('a change of the config', () => {
       trial(),
       [
         look(at(seconds(2)), {
-          sight: but(fine, { listener: { kind: 'orphan', pid: 9, command: 'openclaw' } }),
+          sight: but(fine, { listener: orphan() }),
         }),
         look(at(minutes(5)), {
-          sight: but(fine, { listener: { kind: 'orphan', pid: 9, command: 'openclaw' } }),
+          sight: but(fine, { listener: orphan() }),
         }),
       ],
       wait,
@@ -459,11 +459,7 @@ describe('the time a gateway has to become ready', () => {
     ['the service manager does not tell', on(blind, sound), {}],
     ['there is no domain', but(on(blind, sound), { service: { kind: 'no-domain', because: 'x' } }), {}],
     ['the address cannot be reached', but(down, { healthz: { kind: 'unreachable', because: 'x' } }), {}],
-    [
-      'a gateway nobody of ours started serves',
-      but(fine, { listener: { kind: 'orphan', pid: 9, command: 'openclaw' } }),
-      {},
-    ],
+    ['a gateway nobody of ours started serves', but(fine, { listener: orphan() }), {}],
     ['our own look failed', but(down, { healthz: { kind: 'error', because: 'x' } }), {}],
     ['nothing has been known for a while', down, { unknownSince: dawn }],
   ])('goes on where %s', (_name, sight, state) => {

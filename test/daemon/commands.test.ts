@@ -51,11 +51,46 @@ describe('commands to the daemon', () => {
     ['a plan outside of its folder', '{"kind":"apply","staged":"../../etc/passwd"}'],
     ['a repair with a plan outside of its folder', '{"kind":"fix-config","staged":"../x"}'],
     ['a confirmation in no time', '{"kind":"apply","staged":"apply-1","confirmWithinMs":0}'],
+    ['the end of a group of processes', '{"kind":"fix-port","pid":-5,"startedAt":1000}'],
+    ['the end of half a process', '{"kind":"fix-port","pid":5.5,"startedAt":1000}'],
+    ['the end of a process that nobody was shown', '{"kind":"fix-port","pid":5}'],
     ['an undo of something with a path', '{"kind":"undo","id":"../T1"}'],
   ])('answers %s with a refusal and goes on', async (_name, text) => {
     writeFileSync(join(dir, 'commands', 'cafe.json'), text);
     await takeRequests(dir, never);
     expect(readdirSync(join(dir, 'commands'))).toEqual(['cafe.answer']);
+  });
+
+  it.each<readonly [string, string, Request]>([
+    ['a restart', '{"kind":"restart","by":"ops"}', { kind: 'restart', force: false, by: 'ops' }],
+    [
+      'a restart unless it serves',
+      '{"kind":"restart","by":"ops","unlessServing":true}',
+      { kind: 'restart', force: false, by: 'ops', unlessServing: true },
+    ],
+    [
+      'a restart with a word for "true"',
+      '{"kind":"restart","force":"yes"}',
+      { kind: 'restart', force: false, by: 'unknown' },
+    ],
+    [
+      'a restart by force',
+      '{"kind":"restart","force":true,"by":"ops"}',
+      { kind: 'restart', force: true, by: 'ops' },
+    ],
+    [
+      'the end of a listener',
+      '{"kind":"fix-port","pid":77,"startedAt":1800000000000,"foreign":true,"by":"ops"}',
+      { kind: 'fix-port', pid: 77, startedAt: 1_800_000_000_000, foreign: true, force: false, by: 'ops' },
+    ],
+  ])('takes %s as it is, and means no more than it says', async (_name, text, expected) => {
+    writeFileSync(join(dir, 'commands', 'cafe.json'), text);
+    const taken: Request[] = [];
+    await takeRequests(dir, async (request) => {
+      taken.push(request);
+      return { ok: true, text: 'done' };
+    });
+    expect(taken).toEqual([expected]);
   });
 
   it('ignores files that are not requests', async () => {

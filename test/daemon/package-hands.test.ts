@@ -21,6 +21,7 @@ import { systemClock } from '../../src/system/clock.ts';
 let quarantine: string;
 let state: State;
 let notes: { readonly because: string; readonly notices: readonly Notice[] }[];
+let commands: string[];
 let made: { readonly id: string; readonly remedy: string; readonly isAlone: boolean }[];
 let isExclusive: boolean;
 let nudges: number;
@@ -35,6 +36,7 @@ beforeEach(() => {
     because: 'it is down',
   };
   notes = [];
+  commands = [];
   made = [];
   logged = [];
   isExclusive = false;
@@ -49,6 +51,10 @@ const keep = (name: string, record: string | null): void => {
 };
 
 const loop: PackageHandParts['loop'] = {
+  command: async (command) => {
+    commands.push(command.kind);
+    return true;
+  },
   exclusive: async (work) => {
     isExclusive = true;
     const result = await work();
@@ -111,6 +117,8 @@ describe('a repair of the package that a person asked for', () => {
     expect(notes).toEqual([
       { because: told, notices: [{ kind: 'told', at: 1_000, incident: null, text: told }] },
     ]);
+    // What the log said of the package until now is no word about this one.
+    expect(commands).toEqual(['package-changed']);
     expect(nudges).toBe(1);
     expect(answer).toMatchObject({ ok: true, repair: 'P1' });
     expect(answer.text).toMatch(/undo with "immune undo P1"\nif the gateway is down, the watchdog starts it/);
@@ -316,5 +324,7 @@ describe('the requests to the daemon', () => {
 
   it('are refused where there is nothing to repair with', async () => {
     expect(await take({ kind: 'fix-deps', ...asked })).toMatchObject({ ok: false });
+    const port = { pid: 77, startedAt: 1, foreign: false, force: false, by: 'x' };
+    expect(await take({ kind: 'fix-port', ...port })).toMatchObject({ ok: false });
   });
 });

@@ -18,7 +18,17 @@ const holds = (pid: number): void => writeFileSync(lock, `${JSON.stringify({ pid
 
 const alive = (pid: number, command: string, ppid = 1): RowOutcome => ({
   kind: 'row',
-  row: { pid, ppid, uid: 501, stat: 'S', startedAt: instant(0), cpuMs: 0, residentBytes: 1, command },
+  row: {
+    pid,
+    ppid,
+    uid: 501,
+    stat: 'S',
+    startedAt: instant(0),
+    cpuMs: 0,
+    residentBytes: 1,
+    hasTerminal: false,
+    command,
+  },
 });
 
 async function holder(

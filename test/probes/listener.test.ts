@@ -14,6 +14,7 @@ const question = (
   more: Partial<ListenerQuestion> = {},
 ) => ({
   found: { kind: 'ok' as const, listeners },
+  port: 18_789,
   host: '127.0.0.1',
   servicePid: 100,
   lockPid: null,

@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import CountingReporter from './counting-reporter.ts';
 
 /** The longest files first: started last, one would be waited for with a worker idle. */
-const longest = ['fault-matrix', 'dependency-recovery', 'config-recovery', 'slow-boot'];
+const longest = ['fault-matrix', 'dependency-recovery', 'config-recovery', 'operator', 'slow-boot'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -16,13 +16,13 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-// Two files at a time, and in each one scenario after the other: a scenario mostly waits, and its gateway takes 700 MB.
+// Three files at a time, and in each one scenario after the other: a scenario mostly waits, and its gateway takes 700 MB.
 export default defineConfig({
   root: join(import.meta.dirname, '../..'),
   test: {
     include: ['test/real/**/*.real.ts'],
     fileParallelism: true,
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // What a scenario prints when it fails goes straight out: the reporter below prints results only.
     disableConsoleIntercept: true,

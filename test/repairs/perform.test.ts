@@ -12,6 +12,8 @@ interface World {
   kickstarts: ServiceOutcome[];
   alive: boolean[];
   identity?: 'same' | 'other';
+  /** Of an orphan on the port. */
+  proof?: 'ours' | 'other';
   aborted?: boolean;
 }
 
@@ -52,6 +54,7 @@ function hands(world: World): { hands: Hands; deeds: string[] } {
       if (world.identity === 'other') return 'dead' as const;
       return shift(world.alive, false) ? ('alive' as const) : ('dead' as const);
     },
+    row: async (pid: number) => ({ kind: 'row', row: { pid } }),
     signalProven: async (identity: { pid: number }, signal: string) => {
       deeds.push(`${signal} ${identity.pid}`);
       return { kind: 'sent' as const };
@@ -69,6 +72,16 @@ function hands(world: World): { hands: Hands; deeds: string[] } {
       plist: '/plist',
       repairs: noRepairs,
       exitWaitMs: 5_000,
+      port: {
+        listeners: async () => ({
+          kind: 'ok',
+          listeners: [{ pid: 10, uid: 501, command: 'node', address: '127.0.0.1:18789' }],
+        }),
+        orphanProof: async (pid) =>
+          world.proof === 'other'
+            ? { kind: 'not-ours', because: 'it is not ours' }
+            : { kind: 'proven', identity: { pid, startedAt: instant(1_000), uid: 501 }, hasTerminal: false },
+      },
       signal: controller.signal,
     },
   };
@@ -133,6 +146,40 @@ describe('a restart', () => {
     const world: World = { states: [running(10)], kickstarts: [done], alive: [true], aborted: true };
     const { hands: with_, deeds } = hands(world);
     expect((await perform(restart, with_)).kind).toBe('failed');
+    expect(deeds).toEqual([]);
+  });
+});
+
+describe('the end of an orphan', () => {
+  const end = action({ kind: 'end-orphan', label: 'gw', orphan: expected, port: 18_789 });
+  const waits: ServiceState = running(11);
+
+  it('sends SIGTERM to exactly that process, and starts nothing', async () => {
+    const { hands: with_, deeds } = hands({ states: [waits], kickstarts: [], alive: [true, false] });
+    expect(await perform(end, with_)).toMatchObject({ kind: 'done' });
+    expect(deeds).toEqual(['SIGTERM 10']);
+  });
+
+  it('is refused when it is not proven ours any more', async () => {
+    const world: World = { states: [waits], kickstarts: [], alive: [true], proof: 'other' };
+    const { hands: with_, deeds } = hands(world);
+    expect(await perform(end, with_)).toMatchObject({ kind: 'refused' });
+    expect(deeds).toEqual([]);
+  });
+
+  it.each<ServiceState>([{ kind: 'not-loaded' }, { kind: 'unknown', because: 'no answer' }])(
+    'is refused when nothing would start in its place ($kind)',
+    async (state) => {
+      const { hands: with_, deeds } = hands({ states: [state], kickstarts: [], alive: [true] });
+      expect(await perform(end, with_)).toMatchObject({ kind: 'refused' });
+      expect(deeds).toEqual([]);
+    },
+  );
+
+  it('sends nothing once its deadline has passed', async () => {
+    const world: World = { states: [waits], kickstarts: [], alive: [true], aborted: true };
+    const { hands: with_, deeds } = hands(world);
+    expect(await perform(end, with_)).toMatchObject({ kind: 'failed' });
     expect(deeds).toEqual([]);
   });
 });

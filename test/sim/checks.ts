@@ -15,8 +15,8 @@ import {
   orphanServes,
   serves,
 } from './machine.ts';
-import type { Watchdog } from './watchdog.ts';
-import { wrongTarget } from './wrong-target.ts';
+import type { Order, Watchdog } from './watchdog.ts';
+import { wrongOrder, wrongTarget } from './wrong-target.ts';
 
 /** A world in which the watchdog broke its word. */
 export class Violation extends Error {}
@@ -34,6 +34,8 @@ interface Seen {
   readonly evidence: Evidence;
   readonly depth: Depth;
   readonly beganAt: number;
+  /** A person's: then it is judged as one. */
+  readonly order: Order | null;
 }
 
 export interface Checks {
@@ -50,6 +52,7 @@ const stateBytesAllowed = 24_000;
 const quietMs = 45 * 60_000;
 
 const refusalsAllowed = 5;
+const undosAllowed = 2;
 /** A pause, or a restart of the watchdog, may make it say something anew. */
 const toldAllowed = 2;
 /** So long an incident stays exhausted before a repair that did not help must have been taken back. */
@@ -91,6 +94,8 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
   /** Time as far as the watchdog can know it: a forward step it had to take over counts as time that passed. */
   const known = (): number => machine.t + dog.forwardMs;
   const announcedAt = new Map<string, number>();
+  const forced = new Set<string>();
+  const undosFailed = new Map<string, number>();
   const disruptions: number[] = [];
   const repairs = { reinstall: [] as number[], rollback: [] as number[] };
   const remedies = new Map<string, Set<string>>();
@@ -135,6 +140,12 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
     return wrongTarget(machine, step, stepped.at);
   };
 
+  /** What not even a person's order may do. */
+  const forbiddenOrder = (step: ActionStep, { depth }: Seen): string | null => {
+    if (asked.inDoubt) return 'while in doubt about itself';
+    return depth === 'deep' ? wrongOrder(machine, step) : `on a ${depth} look`;
+  };
+
   const again = (action: Action): string | null => {
     const { step } = action;
     if (step.kind === 'reload') {
@@ -158,7 +169,11 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
     announced: (action, seen, inFlight) => {
       const { step } = action;
       if (inFlight) fail(`${step.kind} ${action.id} while another action is in flight`);
-      const why = forbidden(step, seen) ?? again(action);
+      const why = seen.order === null ? (forbidden(step, seen) ?? again(action)) : forbiddenOrder(step, seen);
+      if (seen.order?.force === true) forced.add(action.id);
+      // Whoever orders a start wants it up: what was left down before is overruled, whatever comes of the order.
+      if (seen.order !== null && step.kind === 'reload') reloaded = null;
+      if (seen.order !== null && step.kind === 'unpark') unparked = null;
       if (why !== null) fail(`${step.kind} ${action.id} ${why} (${action.because})`);
       announcedAt.set(action.id, known());
     },
@@ -169,6 +184,8 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
       if (deed.kind !== 'done' && (step.kind === 'reinstall' || step.kind === 'rollback')) {
         remedies.get(action.incident)?.delete(`${step.kind} ${step.remedy}`);
       }
+      if (step.kind === 'undo' && deed.kind === 'failed')
+        undosFailed.set(step.of, (undosFailed.get(step.of) ?? 0) + 1);
       if (deed.kind === 'refused') {
         refusals.set(action.incident, (refusals.get(action.incident) ?? 0) + 1);
         return;
@@ -184,8 +201,11 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
       }
       if (!deed.disrupted) return;
       disruptions.push(at);
-      within(disruptions, at, promised.burst, 'disruptions');
-      within(disruptions, at, promised.sustained, 'disruptions');
+      // Force is for the budget alone; what it has used up is used up for whatever comes after it.
+      if (!forced.has(action.id)) {
+        within(disruptions, at, promised.burst, 'disruptions');
+        within(disruptions, at, promised.sustained, 'disruptions');
+      }
       if (step.kind === 'reload') reloaded = { at, pid: machine.nextPid - 1, seen: false };
       if (step.kind === 'unpark') unparked = { at, pid: machine.nextPid - 1, seen: false };
     },
@@ -214,7 +234,8 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
       for (const loaded of [reloaded, unparked]) {
         if (loaded !== null && (state.generation?.pid ?? 0) >= loaded.pid) loaded.seen = true;
       }
-      if (machine.pack.damage === null) forgetReinstalls();
+      // Hidden damage looks whole to whoever only looks.
+      if (!isVisiblyDamaged(machine)) forgetReinstalls();
       if (state.phase.kind !== 'exhausted') exhaustedSince = null;
       else exhaustedSince ??= t;
       if (state.incident === null) return;
@@ -287,6 +308,8 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
     // A death of ours in the middle of an undo costs one of its few attempts.
     if (config.by === 'user' || outside || hands || isVisiblyDamaged(machine)) return;
     if (machine.unjudged.size > 0) return;
+    // What our hands failed at twice is left to a person, and told.
+    if ([...undosFailed.values()].some((times) => times >= undosAllowed)) return;
     if (asked.pausedUntil !== null || !machine.loaded || machine.process?.served === true) return;
     if (machine.servedSinceRepair || machine.servedWith.has(config.id) || machine.failedBoots.length < 4)
       return;

@@ -36,10 +36,7 @@ export function groundOf(machine: Machine, { serving, named, base }: Asked): Gro
       : holds(machine, 'environment')
         ? { kind: 'broken', part: 'environment-file', because: 'its environment file cannot be read' }
         : { kind: 'sound', node: 'node' },
-    lock:
-      machine.holder === 'orphan' || (holds(machine, 'lock') && machine.holder !== 'ours')
-        ? { kind: 'held', pid: 8_888, command: 'openclaw-gateway' }
-        : { kind: 'free' },
+    lock: lockOf(machine),
     disk: { kind: 'read', path: 'state', freeBytes: holds(machine, 'disk') ? 1_000_000 : 50_000_000_000 },
     descriptors:
       named === null
@@ -56,6 +53,16 @@ export function groundOf(machine: Machine, { serving, named, base }: Asked): Gro
     rollback: config.kind === 'faulty' ? rollbackOf(machine) : unread,
     reinstall: damaged ? offer(archiveId(machine)) : unread,
   };
+}
+
+function lockOf(machine: Machine): GroundEvidence['lock'] {
+  const { orphan, holder } = machine;
+  const command = 'openclaw-gateway';
+  if (orphan !== null)
+    return orphan.holdsLock ? { kind: 'held', pid: orphan.pid, command } : { kind: 'free' };
+  return holds(machine, 'lock') && holder !== 'ours'
+    ? { kind: 'held', pid: 8_888, command }
+    : { kind: 'free' };
 }
 
 const descriptorsOf = (machine: Machine, process: Process): number =>

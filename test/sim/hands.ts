@@ -1,6 +1,7 @@
 import type { ActionOutcome, ActionStep } from '../../src/core/state.ts';
 import { end, load, spawn } from './launchd.ts';
 import { type Content, holds, type Machine, type Pack, wall } from './machine.ts';
+import { endOrphan } from './orphan.ts';
 
 /** What a deed came to, and whether it ended or started a process of the gateway. */
 export interface Deed {
@@ -37,6 +38,12 @@ export function perform(machine: Machine, actionId: string, step: ActionStep): D
       if (!machine.plist) return failed;
       load(machine);
       return disrupted;
+    case 'end-orphan': {
+      const { orphan } = machine;
+      if (orphan?.pid !== step.orphan.pid || orphan.startedAt !== step.orphan.startedAt) return refused;
+      endOrphan(machine, orphan);
+      return disrupted;
+    }
     case 'reinstall':
       return reinstall(machine, actionId, step.remedy);
     case 'rollback':

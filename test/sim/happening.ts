@@ -82,6 +82,8 @@ export type Happening =
   | Fault
   | { readonly kind: 'resume' | 'repair' | 'acknowledge' | 'own-fault' | 'lose-outcome' }
   | { readonly kind: 'pause'; readonly forS: number | null }
+  /** The operator wants it started or restarted. */
+  | { readonly kind: 'order'; readonly force: boolean }
   | { readonly kind: 'sleep' | 'starve'; readonly forS: number }
   | {
       readonly kind: 'we-die';

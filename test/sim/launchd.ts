@@ -11,6 +11,7 @@ import {
   serves,
   wall,
 } from './machine.ts';
+import { adopt } from './orphan.ts';
 
 /** launchd starts a job again no sooner than this after its previous start. */
 const unseenMs = 10_000;
@@ -213,9 +214,10 @@ function takePort(machine: Machine): void {
   const { holder } = machine;
   if (holder === 'foreign' && !holds(machine, 'foreign')) machine.holder = 'none';
   if (holder === 'orphan' && !holds(machine, 'orphan')) machine.holder = 'none';
+  if (machine.holder !== 'orphan') machine.orphan = null;
   if (machine.holder !== 'none') return;
   if (holds(machine, 'foreign')) machine.holder = 'foreign';
-  else if (holds(machine, 'orphan')) machine.holder = 'orphan';
+  else if (holds(machine, 'orphan')) adopt(machine);
 }
 
 function live(machine: Machine, process: Process): void {

@@ -7,6 +7,8 @@ import { carryOut, type Flight, launch, outcomeOf } from './flight.ts';
 import type { Happening, Story } from './happening.ts';
 import { nextChange, settle } from './launchd.ts';
 import { createMachine, dawnMs, holds, isHung, never } from './machine.ts';
+import { carryOutOrder } from './orders.ts';
+import { noteLeft } from './orphan.ts';
 import { markAfter, planSkip } from './skipping.ts';
 import { sleep, strike } from './strike.ts';
 import { createTally, noteDecision, type Tally } from './tally.ts';
@@ -20,6 +22,7 @@ import {
   endLook,
   finish,
   nudge,
+  type Order,
   startLook,
   steady,
 } from './watchdog.ts';
@@ -65,6 +68,9 @@ export function live(story: Story, how: How): Life {
   let dieForS = 0;
   let loseOutcome = false;
   let connected = false;
+  /** Ordered, and waiting for the next look to begin; and carried out when that look has ended. */
+  let ordered: Order | null = null;
+  let looksFor: Order | null = null;
   let still = { epoch: 0, close: false };
 
   const say = (line: string): void => {
@@ -80,10 +86,16 @@ export function live(story: Story, how: How): Life {
         checks.noticed(notice, after);
       }
       noteDecision(tally, before, after);
+      if (
+        before.phase.kind !== after.phase.kind &&
+        after.phase.kind === 'exhausted' &&
+        after.cause === 'port-orphan'
+      )
+        noteLeft(tally, machine);
       if (before.phase.kind !== after.phase.kind) say(`phase ${after.phase.kind} (${after.cause})`);
     },
-    announced: (action, seen) => {
-      checks.announced(action, seen, flight !== null);
+    announced: (action, seen, order = null) => {
+      checks.announced(action, { ...seen, order }, flight !== null);
       tally.note(`action ${action.step.kind}`);
       tally.note(`rung ${action.rung}`);
       say(`action ${action.step.kind} ${action.id}: ${action.because}`);
@@ -100,6 +112,8 @@ export function live(story: Story, how: How): Life {
     dies(dog);
     flight = null;
     dieAt = null;
+    ordered = null;
+    looksFor = null;
     reviveAt = machine.t + forS * 1_000;
   };
 
@@ -151,6 +165,11 @@ export function live(story: Story, how: How): Life {
         command(dog, machine, { kind: 'pause', until, because: 'asked for' }, { rules, ears });
         return;
       }
+      case 'order':
+        if (!dog.alive) return;
+        ordered = { force: what.force };
+        nudge(dog, machine);
+        return;
       case 'own-fault':
         if (!dog.alive || flight !== null) return;
         asked.inDoubt = true;
@@ -199,14 +218,27 @@ export function live(story: Story, how: How): Life {
   };
 
   const lookNow = (): void => {
-    const deep = machine.t >= nextMark;
-    if (deep) nextMark = markAfter(machine.t);
+    if (dog.waiting === null) {
+      looksFor = ordered;
+      ordered = null;
+    }
+    const deep = machine.t >= nextMark || looksFor !== null;
+    if (machine.t >= nextMark) nextMark = markAfter(machine.t);
     const looking = { rules, ears, tally, deep };
     act(
       dog.waiting === null ? startLook(dog, machine, looking) : endLook(dog, machine, looking, dog.waiting),
     );
     if (!dog.alive || dog.waiting !== null) return;
     checks.looked(dog.state);
+    const order = looksFor;
+    looksFor = null;
+    // One that was given up on may still be at work: the order waits for its end.
+    if (order !== null && flight !== null && dog.state.phase.kind !== 'repairing') ordered = order;
+    else if (order !== null) {
+      asked.at = machine.t;
+      act(carryOutOrder(order, { dog, machine, rules, ears, tally, say }));
+    }
+    if (!dog.alive) return;
     connected = dog.evidence?.socket.kind === 'open';
     if (how.skip) skipAhead();
   };

@@ -64,6 +64,19 @@ export interface Failure {
   readonly parks: boolean;
 }
 
+/** A gateway that launchd did not start, while it has the port. */
+export interface Orphan {
+  readonly pid: number;
+  /** Wall time. */
+  readonly startedAt: number;
+  /** True time. */
+  readonly tookPortAt: number;
+  readonly hasTerminal: boolean | null;
+  readonly holdsLock: boolean;
+  /** Somebody starts it again when it is ended. */
+  readonly comesBack: boolean;
+}
+
 /** The world as it is, whatever anybody sees of it. */
 export interface Machine {
   t: number;
@@ -86,6 +99,10 @@ export interface Machine {
   audit: { readonly kind: 'stop' | 'park'; readonly at: number } | null;
   parkCause: 'gone' | 'present' | 'lies' | 'unclear';
   holder: 'none' | 'ours' | 'foreign' | 'orphan';
+  orphan: Orphan | null;
+  orphans: number;
+  /** When one was last ended by the watchdog. */
+  orphanEndedAt: number;
   stallNext: boolean;
   config: Content;
   userConfig: Content;
@@ -162,6 +179,9 @@ export function createMachine(): Machine {
     audit: null,
     parkCause: 'gone',
     holder: 'none',
+    orphan: null,
+    orphans: 0,
+    orphanEndedAt: Number.NEGATIVE_INFINITY,
     stallNext: false,
     config,
     userConfig: config,

@@ -24,7 +24,7 @@ export const mutations: readonly Mutation[] = [
   ),
   mutation(
     'a refused action gives back two',
-    'incident.ts',
+    'act.ts',
     'spent: state.spent.filter((entry) => entry.actionId !== actionId)',
     'spent: state.spent.slice(0, -2)',
   ),
@@ -119,17 +119,17 @@ export const mutations: readonly Mutation[] = [
         put: 'round: state.round,',
       },
       {
-        file: 'incident.ts',
+        file: 'act.ts',
         find: "    case 'start':\n      return { ...paid, round: null };",
         put: "    case 'start':\n      return paid;",
       },
       {
-        file: 'incident.ts',
+        file: 'act.ts',
         find: 'return { ...paid, round: null, reloads',
         put: 'return { ...paid, reloads',
       },
       {
-        file: 'incident.ts',
+        file: 'act.ts',
         find: 'return { ...paid, round: null, unparks',
         put: 'return { ...paid, unparks',
       },
@@ -166,7 +166,7 @@ export const mutations: readonly Mutation[] = [
     'expected: { pid, startedAt }',
     'expected: { pid: pid - 1, startedAt }',
   ),
-  mutation('observing acts', 'incident.ts', "if (rules.mode === 'observe')", "if (rules.mode === 'never')"),
+  mutation('observing acts', 'act.ts', "if (rules.mode === 'observe')", "if (rules.mode === 'never')"),
   mutation('an incident never closes', 'respond-ready.ts', 'if (steady < needed)', 'if (steady >= 0)'),
   mutation(
     'an interrupted action was never made',
@@ -185,5 +185,59 @@ export const mutations: readonly Mutation[] = [
     'latent-mend.ts',
     "if (dependencies.kind === 'corrupted') return dependencies.lost;",
     "if (dependencies.kind === 'corrupted') return true;",
+  ),
+  mutation(
+    'an orphan that somebody started in a terminal is ended',
+    'diagnosis-port.ts',
+    'if (hasTerminal === true) return',
+    'if (hasTerminal === true && pid < 0) return',
+  ),
+  mutation(
+    'an orphan that nobody knows is ended',
+    'diagnosis-port.ts',
+    'if (hasTerminal === null) return',
+    'if (hasTerminal === null && pid < 0) return',
+  ),
+  mutation(
+    'an orphan that its lock does not prove is ended',
+    'diagnosis-port.ts',
+    "if (lock.kind !== 'held' || lock.pid !== pid) return",
+    "if (lock.kind === 'ours') return",
+  ),
+  mutation(
+    'an orphan that comes back is ended again and again',
+    'diagnosis-port.ts',
+    'if (ended !== null && !isSame)',
+    'if (ended !== null && !isSame && pid < 0)',
+  ),
+  mutation(
+    'an orphan may not let go of the port',
+    'policy.ts',
+    'portGraceMs: seconds(30)',
+    'portGraceMs: seconds(2)',
+  ),
+  mutation(
+    'an order goes beyond the budget by itself',
+    'asked.ts',
+    "if (room.kind === 'free') return",
+    'if (room.kind !== null) return',
+  ),
+  mutation(
+    'an order does not wait for the action in flight',
+    'asked.ts',
+    "if (phase.kind === 'repairing') {",
+    "if (phase.kind === 'repairing' && state.incident === null) {",
+  ),
+  mutation(
+    'an order starts into what no start survives',
+    'asked.ts',
+    'if (blocker !== undefined)',
+    'if (blocker === null)',
+  ),
+  mutation(
+    'an order to a gateway that serves is not charged',
+    'budget.ts',
+    "return cause !== 'serving' || (kind",
+    "return cause !== 'serving' || (kind !== 'restart' && kind",
   ),
 ];

@@ -11,7 +11,7 @@ const ways: Readonly<Record<Phase['kind'], readonly Phase['kind'][]>> = {
   starting: ['healthy', 'suspect', 'repairing', 'probation', 'exhausted', 'suspended'],
   suspect: ['healthy', 'starting', 'repairing', 'probation', 'exhausted', 'suspended'],
   repairing: ['starting', 'suspect', 'probation'],
-  probation: ['healthy', 'starting', 'suspect', 'suspended'],
+  probation: ['healthy', 'starting', 'suspect', 'repairing', 'suspended'],
   exhausted: ['starting', 'suspect', 'repairing', 'probation', 'suspended'],
   suspended: ['healthy', 'starting', 'suspect', 'repairing', 'probation', 'exhausted'],
 };
@@ -25,18 +25,20 @@ const expected: readonly string[] = [
   ),
   ...['opened', 'action', 'told', 'exhausted', 'resolved', 'closed'].map((kind) => `notice ${kind}`),
   ...['L1', 'L2', 'L3'].map((rung) => `rung ${rung}`),
-  ...['restart', 'start', 'reload', 'unpark', 'reinstall', 'rollback', 'undo'].flatMap((kind) => [
-    `action ${kind}`,
-    `${kind} done`,
-    `${kind} failed`,
-    `${kind} refused`,
-  ]),
+  ...['restart', 'start', 'reload', 'unpark', 'end-orphan', 'reinstall', 'rollback', 'undo'].flatMap(
+    (kind) => [`action ${kind}`, `${kind} done`, `${kind} failed`, `${kind} refused`],
+  ),
   ...['done', 'failed', 'refused', 'lost'].map((outcome) => `outcome ${outcome}`),
   ...['death', 'death before the deed', 'death after the deed', 'flapping', 're-opened'],
   ...['paused', 'own-fault', 'woken', 'update-running', 'host-suspended', 'no-domain', 'not-installed'].map(
     (why) => `suspended ${why}`,
   ),
   ...['stopped-by-operator', 'disabled-by-operator'].map((why) => `suspended ${why}`),
+  ...['go', 'nothing', 'refused', 'by force', 'through a pause', 'to a gateway that serves'].map(
+    (what) => `order ${what}`,
+  ),
+  ...Object.keys(ways).map((phase) => `order in ${phase}`),
+  ...['in a terminal', 'unknown', 'without its lock', 'it came back'].map((why) => `orphan left: ${why}`),
   ...spells.map((spell: Spell) => `happening ${spell}`),
 ];
 

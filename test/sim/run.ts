@@ -74,7 +74,7 @@ if (values.counters) {
 for (const what of unreached) console.log(`not reached: ${what}`);
 if (failed.length > 0) console.log(`failing worlds: ${failed.slice(0, 50).join(', ')}`);
 const count = (what: string): number => total.counts.get(what) ?? 0;
-const actions = ['restart', 'start', 'reload', 'unpark', 'reinstall', 'rollback', 'undo'];
+const actions = ['restart', 'start', 'reload', 'unpark', 'end-orphan', 'reinstall', 'rollback', 'undo'];
 console.log(
   [
     `${lived} seeds`,

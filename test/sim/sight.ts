@@ -177,7 +177,7 @@ function listenerOf(machine: Machine, named: Process | null): ListenerEvidence {
     case 'foreign':
       return { kind: 'foreign', pid: 9_999, command: 'tailscaled', uid: 0 };
     case 'orphan':
-      return { kind: 'orphan', pid: 8_888, command: 'openclaw-gateway' };
+      return orphanOf(machine);
     case 'ours':
       if (named === null) return { kind: 'unknown', because: 'the service manager names no process' };
       return machine.t < named.deafUntil || named.leavesAt !== Number.POSITIVE_INFINITY
@@ -188,6 +188,19 @@ function listenerOf(machine: Machine, named: Process | null): ListenerEvidence {
     default:
       return machine.holder satisfies never;
   }
+}
+
+function orphanOf({ orphan }: Machine): ListenerEvidence {
+  if (orphan === null) return { kind: 'none' };
+  const { pid, startedAt, hasTerminal } = orphan;
+  return {
+    kind: 'orphan',
+    pid,
+    command: 'openclaw-gateway',
+    startedAt: instant(startedAt),
+    hasTerminal,
+    port: 18_789,
+  };
 }
 
 function parkCauseOf({ pack, parkCause }: Machine): Evidence['parkCause'] {

@@ -2,6 +2,9 @@ import { type Fault, spells } from './happening.ts';
 import { die, end, kill, load, park, settle, spawn, unload } from './launchd.ts';
 import { type Content, type Machine, never, wall } from './machine.ts';
 
+/** A close look at a gateway that does not answer, its second witness included. */
+const longestLookMs = 8_000;
+
 /** Lets it happen. */
 export function strike(machine: Machine, fault: Fault): void {
   act(machine, fault);
@@ -75,7 +78,8 @@ function act(machine: Machine, fault: Fault): void {
       return;
     case 'hang':
       if (process === null || machine.holder !== 'ours' || t < process.hungUntil) return;
-      process.hungFrom = t;
+      // A look that still waits for its answer takes two silences in a row for one.
+      if (t - process.hungUntil > longestLookMs) process.hungFrom = t;
       process.hungUntil = t + fault.forS * 1_000;
       process.hungWhy = fault.why;
       process.witness = fault.witness;

@@ -24,12 +24,18 @@ interface Waiting {
   readonly sleptMs: number;
 }
 
+/** What a person has ordered. */
+export interface Order {
+  readonly force: boolean;
+}
+
 /** What the outside hears of a decision. */
 export interface Ears {
   decided(before: State, after: State, notices: readonly Notice[]): void;
   announced(
     action: Action,
     seen: { readonly evidence: Evidence; readonly depth: Depth; readonly beganAt: number },
+    order?: Order | null,
   ): void;
 }
 
@@ -149,13 +155,19 @@ export function begins(dog: Watchdog, machine: Machine, rules: Rules, ears: Ears
   save(dog, machine);
 }
 
-export function command(dog: Watchdog, machine: Machine, given: Command, how: Omit<Taken, 'event'>): void {
+export function command(
+  dog: Watchdog,
+  machine: Machine,
+  given: Command,
+  how: Omit<Taken, 'event'>,
+): readonly Action[] {
   // In doubt about itself it judges nothing, repairs that help meanwhile neither.
   if (given.kind === 'resume' && inDoubt(dog.state)) {
     for (const id of machine.kept.keys()) machine.unjudged.add(id);
   }
-  take(dog, machine, { event: { kind: 'commanded', command: given }, ...how });
+  const actions = take(dog, machine, { event: { kind: 'commanded', command: given }, ...how });
   nudge(dog, machine);
+  return actions;
 }
 
 export function finish(

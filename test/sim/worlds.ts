@@ -1,91 +1,23 @@
-import type {
-  Archive,
-  ConfigFault,
-  Damage,
-  Happening,
-  Snapshot,
-  Spell,
-  Story,
-  Witness,
-} from './happening.ts';
+import type { Happening, Story } from './happening.ts';
 import { type Dice, dice } from './random.ts';
+import {
+  type Chapter,
+  crash,
+  damage,
+  edit,
+  flapping,
+  goodEdit,
+  hang,
+  needy,
+  now,
+  order,
+  orders,
+  remedies,
+  spell,
+  volley,
+} from './troubles.ts';
 
 const dayS = 86_400;
-const faults: readonly ConfigFault[] = [
-  'missing',
-  'clobbered',
-  'broken',
-  'incomplete',
-  'rejected',
-  'rejected',
-  'unreadable',
-];
-const damages: readonly Damage[] = ['missing', 'half', 'corrupted', 'hidden', 'ws'];
-const witnesses: readonly Witness[] = ['idle', 'pinned', 'working', 'none'];
-
-/** Things that happen in a row: seconds after the beginning of the chapter, and what. */
-type Chapter = readonly (readonly [number, Happening])[];
-
-const now = (...what: readonly Happening[]): Chapter => what.map((each) => [0, each] as const);
-const spell = (name: Spell, forS: number): Happening => ({ kind: 'spell', spell: name, forS });
-const crash: Happening = { kind: 'crash' };
-
-const hang = (d: Dice, why: 'plain' | 'descriptors' | 'host' = 'plain'): Happening => ({
-  kind: 'hang',
-  forS: d.seconds(2, d.chance(0.3) ? 4_000 : 300),
-  witness: d.pick(witnesses),
-  why,
-});
-
-const edit = (d: Dice): Happening => ({ kind: 'edit', fault: d.pick(faults) });
-const goodEdit: Happening = { kind: 'edit', fault: null };
-const damage = (d: Dice): Happening => ({ kind: 'damage', damage: d.pick(damages) });
-
-function remedies(d: Dice): Happening {
-  const some = <T>(from: readonly T[], most: number): readonly T[] =>
-    Array.from({ length: d.whole(0, most) }, () => d.pick(from));
-  return {
-    kind: 'remedies',
-    snapshots: some<Snapshot>(['good', 'good', 'rejected', 'hollow'], 5),
-    archives: some<Archive>(['mends', 'mends', 'nothing', 'other'], 4),
-    again: d.chance(0.15),
-  };
-}
-
-/** Every few minutes it is lost, for a while. */
-function flapping(d: Dice): Chapter {
-  const everyS = d.whole(70, 420);
-  return Array.from(
-    { length: d.whole(4, 10) },
-    (_, index) => [index * everyS, d.chance(0.8) ? crash : hang(d)] as const,
-  );
-}
-
-/** Each of these ends only by an action of the watchdog. */
-const needy = (d: Dice): Happening =>
-  d.pick<Happening>([
-    { kind: 'stop-job' },
-    { kind: 'pend' },
-    { kind: 'park', cause: 'gone' },
-    { kind: 'stop-job' },
-    { kind: 'pend' },
-    { kind: 'hang', forS: 20_000, witness: 'idle', why: 'plain' },
-    { kind: 'hang', forS: 20_000, witness: 'pinned', why: 'descriptors' },
-  ]);
-
-/** One trouble after another that wants an action, so close that a budget must end it; sometimes we die amid them. */
-function volley(d: Dice, everyS: readonly [number, number]): Chapter {
-  let at = 0;
-  return Array.from({ length: d.whole(5, 14) }, () => {
-    at += d.whole(...everyS);
-    const beside: readonly Happening[] = d.chance(0.25)
-      ? [{ kind: 'we-die', downS: d.whole(1, 30), when: d.pick(['before-deed', 'after-deed']) }]
-      : d.chance(0.12)
-        ? [spell('hands-refuse', d.whole(10, 60))]
-        : [];
-    return [...beside, needy(d)].map((what) => [at, what] as const);
-  }).flat();
-}
 
 /** What happens, and how often beside the others. */
 const chapters: readonly (readonly [number, (d: Dice) => Chapter])[] = [
@@ -154,7 +86,16 @@ const chapters: readonly (readonly [number, (d: Dice) => Chapter])[] = [
     ],
   ],
   [3, (d) => now(spell('foreign', d.seconds(5, 4_000)), crash)],
-  [3, (d) => now(spell('orphan', d.seconds(5, 4_000)), crash)],
+  [6, (d) => now(spell('orphan', d.seconds(5, 4_000)), crash)],
+  [
+    2,
+    (d) =>
+      now(
+        spell('orphan', d.seconds(300, 4_000)),
+        spell(d.pick(['hands-fail', 'hands-refuse', 'hands-stuck']), d.seconds(60, 600)),
+        crash,
+      ),
+  ],
   [2, (d) => now(spell('lock', d.seconds(5, 4_000)), crash)],
   [
     3,
@@ -249,6 +190,30 @@ const chapters: readonly (readonly [number, (d: Dice) => Chapter])[] = [
   [3, (d) => now({ kind: 'clock-step', byS: d.pick([-1, 1]) * d.seconds(5, 40_000) })],
   [2, (d) => now({ kind: 'pause', forS: d.chance(0.7) ? d.seconds(60, 5_000) : null })],
   [3, () => now({ kind: 'resume' })],
+  [4, (d) => now(order(d))],
+  [2, orders],
+  [2, (d) => now({ kind: 'pause', forS: d.seconds(60, 5_000) }, needy(d), order(d))],
+  [
+    2,
+    (d) => [
+      [0, needy(d)],
+      [d.whole(1, 60), order(d)],
+    ],
+  ],
+  [
+    2,
+    (d) => [
+      [0, d.pick<Happening>([{ kind: 'stop' }, { kind: 'disable' }, { kind: 'unload' }])],
+      [d.seconds(20, 3_000), order(d)],
+    ],
+  ],
+  [
+    2,
+    (d) => [
+      [0, d.chance(0.5) ? edit(d) : damage(d)],
+      [d.whole(1, 60), order(d)],
+    ],
+  ],
   [3, () => now({ kind: 'repair' })],
   [1, () => now({ kind: 'acknowledge' })],
   [1, () => now({ kind: 'own-fault' })],

@@ -7,6 +7,10 @@ const drainMs = 60_000;
 /** A repair after which it served for so long has helped, whatever comes later. */
 const helpedMs = 90_000;
 const editMs = 10_000;
+/** An old gateway may need so long to let go of its port. */
+const letGoMs = 25_000;
+/** One that comes back so soon after it was ended is somebody's. */
+const orphanAgainMs = 604_800_000;
 
 /**
  * Why a step is the wrong one for the world as it is: null when it may well help. `steppedAt`: when the watchdog last
@@ -21,6 +25,8 @@ export function wrongTarget(machine: Machine, step: ActionStep, steppedAt: numbe
       return wall(machine);
     case 'unpark':
       return machine.parkCause === 'present' ? 'while the cause of the park is still there' : wall(machine);
+    case 'end-orphan':
+      return ofOrphan(machine, step.orphan.pid, steppedAt);
     case 'reinstall':
       return machine.pack.damage === null ? 'of a package that is whole' : around(machine);
     case 'rollback':
@@ -32,11 +38,61 @@ export function wrongTarget(machine: Machine, step: ActionStep, steppedAt: numbe
   }
 }
 
+/** Why a step that a person ordered is the wrong one all the same. */
+export function wrongOrder(machine: Machine, step: ActionStep): string | null {
+  const { process, audit, parkCause, t } = machine;
+  const unclear = (['update', 'update-unclear', 'blind', 'no-domain'] as const).find((spell) =>
+    holds(machine, spell),
+  );
+  if (unclear !== undefined) return `while this holds: ${unclear}`;
+  if (!machine.plist && !machine.loaded) return 'on a gateway that is not installed';
+  switch (step.kind) {
+    case 'restart':
+      if (process?.pid !== step.expected.pid)
+        return `of process ${step.expected.pid}, which is not the one that runs`;
+      if (!process.served && t - process.spawnedAt - machine.asleepMs < bootGraceMs)
+        return 'of a gateway that boots';
+      return wall(machine);
+    case 'start':
+    case 'reload':
+      return wall(machine);
+    case 'unpark': {
+      const wouldAgain = audit?.kind === 'park' && parkCause === 'present';
+      return wouldAgain ? 'while the cause of the park is still there' : wall(machine);
+    }
+    case 'end-orphan':
+    case 'reinstall':
+    case 'rollback':
+    case 'undo':
+      return 'which no order to restart is about';
+    default:
+      return step satisfies never;
+  }
+}
+
+/** Nobody's gateway, proven by its lock, that has kept the port for long enough. */
+function ofOrphan(machine: Machine, pid: number, steppedAt: number): string | null {
+  const { orphan, orphanEndedAt, t } = machine;
+  if (orphan?.pid !== pid) return `of process ${pid}, which does not have the port`;
+  if (orphan.hasTerminal !== false) return 'of a gateway that somebody may be at work with';
+  if (!orphan.holdsLock) return 'of a gateway that its lock does not prove';
+  if (t - orphanEndedAt < orphanAgainMs) return 'that came back after one was ended';
+  if (!machine.loaded && machine.disabledBy !== 'park') return 'beside a job that nobody would load again';
+  if (t - orphan.tookPortAt < letGoMs && steppedAt < orphan.tookPortAt)
+    return 'that may be letting go of the port';
+  return beneath(machine);
+}
+
 /** What no start gets past. */
 function wall(machine: Machine): string | null {
+  return beneath(machine) ?? outside(machine);
+}
+
+/** What is mended before any start, or by nobody. */
+function beneath(machine: Machine): string | null {
   if (machine.config.fault !== null && isJudged(machine)) return 'into a config that is broken';
   if (isVisiblyDamaged(machine) && !holds(machine, 'package-unclear')) return 'into a package that is broken';
-  return outside(machine);
+  return around(machine);
 }
 
 /** What no repair mends: one would be wasted on it. */
@@ -51,8 +107,6 @@ function around(machine: Machine): string | null {
 function outside(machine: Machine): string | null {
   if (machine.holder === 'foreign') return 'while a stranger has the port';
   if (machine.holder === 'orphan') return 'while a gateway that launchd did not start has the port';
-  const trouble = around(machine);
-  if (trouble !== null) return trouble;
   return holds(machine, 'lock') && machine.holder !== 'ours' ? 'while another gateway has the lock' : null;
 }
 

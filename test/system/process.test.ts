@@ -50,10 +50,10 @@ describe('ps output', () => {
 
   it('reads a line of procps and a line of macOS, and leaves out what is no process', () => {
     const text = [
-      '   2862    2836     0 Ss   Sun Nov 22 11:13:55 2026 00:00:00  3412 bash /dev/fd/3',
-      '  501     1   501 S    Sun Nov  1 08:00:09 2026       12:01.50 412304 /opt/homebrew/bin/node  /a b/index.js gateway',
+      '   2862    2836     0 Ss   Sun Nov 22 11:13:55 2026 00:00:00  3412 pts/0    bash /dev/fd/3',
+      '  501     1   501 S    Sun Nov  1 08:00:09 2026       12:01.50 412304 ??       /opt/homebrew/bin/node  /a b/index.js gateway',
       'ps: something went wrong',
-      '  77     1     0 Z    Sun Nov  1 08:00:09 2026 00:00:00     0',
+      '  77     1     0 Z    Sun Nov  1 08:00:09 2026 00:00:00     0 ?',
       '',
     ].join('\n');
     expect(parsePs(text)).toEqual([
@@ -65,6 +65,7 @@ describe('ps output', () => {
         startedAt: Date.UTC(2026, 10, 22, 11, 13, 55),
         cpuMs: 0,
         residentBytes: 3_493_888,
+        hasTerminal: true,
         command: 'bash /dev/fd/3',
       },
       {
@@ -75,6 +76,7 @@ describe('ps output', () => {
         startedAt: Date.UTC(2026, 10, 1, 8, 0, 9),
         cpuMs: 721_500,
         residentBytes: 422_199_296,
+        hasTerminal: false,
         command: '/opt/homebrew/bin/node  /a b/index.js gateway',
       },
       {
@@ -85,6 +87,7 @@ describe('ps output', () => {
         startedAt: Date.UTC(2026, 10, 1, 8, 0, 9),
         cpuMs: 0,
         residentBytes: 0,
+        hasTerminal: false,
         command: '',
       },
     ]);

@@ -7,6 +7,7 @@ import { managerName } from '../../system/launchd/door.ts';
 import { configFor, configNotes } from './config.ts';
 import { exists, type Ground, type InstallerDeps, standGround } from './context.ts';
 import { findGateway, renderConfig } from './gateway.ts';
+import { factsFor } from './lifeboat.ts';
 import { observeTarget } from './observe.ts';
 import { type PlanOutcome, performPlan } from './perform.ts';
 import { type Observed, planInstall } from './plan.ts';
@@ -14,7 +15,7 @@ import { renderPlan, renderProgress } from './render.ts';
 import { planSafeStart } from './safe-start-plan.ts';
 import type { Step } from './steps.ts';
 import { lastWords } from './summary.ts';
-import { describeTarget, type Source, safeStartTemplateOf, sourceOf } from './target.ts';
+import { describeTarget, lifeboatOf, type Source, safeStartTemplateOf, sourceOf } from './target.ts';
 import { missingTools } from './tools.ts';
 
 export interface InstallOptions {
@@ -38,6 +39,10 @@ export async function runInstall(options: InstallOptions, deps: InstallerDeps): 
     bundle: source.bundle,
     launcherTemplate: await readFile(source.template, 'utf8'),
     safeStartTemplate,
+    lifeboat: {
+      script: await readFile(lifeboatOf(source), 'utf8'),
+      facts: await factsFor({ ground, gateway, settings, deps, source }),
+    },
     node: deps.node,
     configText: renderConfig(ground, gateway, options.observe ? 'observe' : 'act'),
     plutil: ground.tools.plutil,
@@ -92,7 +97,7 @@ export async function runInstall(options: InstallOptions, deps: InstallerDeps): 
 }
 
 async function requireSource(source: Source, dryRun: boolean): Promise<void> {
-  const templates = [source.template, safeStartTemplateOf(source)];
+  const templates = [source.template, safeStartTemplateOf(source), lifeboatOf(source)];
   const wanted = dryRun ? templates : [...templates, source.bundle];
   for (const path of wanted) {
     if (await exists(path)) continue;

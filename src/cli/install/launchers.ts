@@ -16,8 +16,17 @@ export interface Launcher {
   readonly title: string;
   readonly dataDir: string;
   readonly logsDir: string;
-  /** argv of the program to become; element 0 is an absolute path. */
-  readonly command: readonly string[];
+  readonly node: string;
+  /** Options of Node. */
+  readonly flags: readonly string[];
+  /** The bundle. */
+  readonly app: string;
+  /** Arguments of `immune`, before those of the caller. */
+  readonly words: readonly string[];
+  /** Where it is noted that node and app have run. */
+  readonly stamp: string;
+  /** What takes the same words where node and app cannot run. */
+  readonly lifeboat: string;
 }
 
 /** Fills the launcher template. Every value is quoted, so a home with spaces, quotes or umlauts stays one word. */
@@ -26,13 +35,18 @@ export function renderLauncher(template: string, launcher: Launcher): string {
     TITLE: launcher.title,
     DATA: quoteForShell(launcher.dataDir),
     LOGS: quoteForShell(launcher.logsDir),
-    COMMAND: launcher.command.map(quoteForShell).join(' '),
+    NODE: quoteForShell(launcher.node),
+    FLAGS: launcher.flags.map(quoteForShell).join(' '),
+    APP: quoteForShell(launcher.app),
+    WORDS: launcher.words.map(quoteForShell).join(' '),
+    STAMP: quoteForShell(launcher.stamp),
+    LIFEBOAT: quoteForShell(launcher.lifeboat),
   };
-  // One pass over the template: a value that looks like a placeholder is left as it is.
-  return template.replace(/@([A-Z]+)@/g, (placeholder, name: string) => {
+  // One pass over the template: a value that looks like a placeholder is left as it is. What is empty leaves no gap.
+  return template.replace(/@([A-Z]+)@( ?)/g, (placeholder, name: string, gap: string) => {
     const value = values[name];
     if (value === undefined)
-      throw new Error(`the launcher template asks for ${placeholder}, which nobody gives`);
-    return value;
+      throw new Error(`the launcher template asks for ${placeholder.trim()}, which nobody gives`);
+    return value === '' ? '' : `${value}${gap}`;
   });
 }

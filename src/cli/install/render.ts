@@ -10,7 +10,7 @@ const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
 const column = (word: string): string => word.padEnd(8);
 
 /** A command as a person would type it: only words that need it are quoted. Never run through a shell. */
-function renderCommand(argv: readonly string[]): string {
+export function renderCommand(argv: readonly string[]): string {
   return argv
     .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(' ');

@@ -1,8 +1,9 @@
 import { basename, dirname, join } from 'node:path';
 import type { Paths } from '../../config/paths.ts';
 import { UserError } from '../../core/errors.ts';
+import { lifeboatFactsIn } from '../../daemon/lifeboat-facts.ts';
 import { buildPlist, parsePlist } from '../../system/launchd/plist.ts';
-import { renderLauncher } from './launchers.ts';
+import { type Launcher, renderLauncher } from './launchers.ts';
 import { allJobs, commandOf, definitionOf, type JobName, labelOf, launcherOf } from './names.ts';
 import { stagedFile } from './steps.ts';
 
@@ -50,6 +51,7 @@ export interface TargetRequest {
   /** The launcher template's text; the installed copy keeps it to be able to install itself again. */
   readonly launcherTemplate: string;
   readonly safeStartTemplate: string;
+  readonly lifeboat: { readonly script: string; readonly facts: string };
   readonly node: { readonly path: string; readonly version: string };
   readonly configText: string;
   readonly plutil: string | null;
@@ -57,22 +59,39 @@ export interface TargetRequest {
 
 const templateName = 'launcher.sh.template';
 const safeStartName = 'safe-start.sh';
+const lifeboatName = 'lifeboat.sh';
 
 /** Beside the launcher's template, in a checkout and in an installed copy. */
 export const safeStartTemplateOf = (source: Source): string => join(dirname(source.template), safeStartName);
 
+export const lifeboatOf = (source: Source): string => join(dirname(source.template), lifeboatName);
+
+/** Our copy of Node and our program, once installed. */
+export function runtimeOf(
+  paths: Paths,
+  nodeVersion: string,
+): { readonly node: string; readonly app: string } {
+  return {
+    node: join(paths.runtime, `node-${nodeVersion}`, 'node'),
+    app: join(paths.app, 'immune.mjs'),
+  };
+}
+
 export function describeTarget(request: TargetRequest): Target {
   const { paths } = request;
-  const node = join(paths.runtime, `node-${request.node.version}`, 'node');
-  const app = join(paths.app, 'immune.mjs');
+  const { node, app } = runtimeOf(paths, request.node.version);
   const templates = join(paths.app, 'launchd');
   const ours = (path: string, why: string) => ({ path, mode: 0o700, why });
-  const launcher = (name: string, title: string, command: readonly string[]): WantedText =>
-    text(
-      join(paths.bin, name),
-      renderLauncher(request.launcherTemplate, { title, dataDir: paths.data, logsDir: paths.logs, command }),
-      { mode: 0o700, why: title },
-    );
+  const lifeboat = join(paths.bin, lifeboatName);
+  const launcher = (
+    name: string,
+    { title, flags, words }: Pick<Launcher, 'title' | 'flags' | 'words'>,
+  ): WantedText => {
+    const stamp = join(paths.state, 'runtime-works');
+    const places = { dataDir: paths.data, logsDir: paths.logs, node, app, stamp, lifeboat };
+    const script = renderLauncher(request.launcherTemplate, { title, flags, words, ...places });
+    return text(join(paths.bin, name), script, { mode: 0o700, why: title });
+  };
   return {
     directories: [
       ours(paths.data, 'all of ours but the logs'),
@@ -106,11 +125,15 @@ export function describeTarget(request: TargetRequest): Target {
         mode: 0o600,
         why: 'for "immune install --safe-start"',
       }),
-      launcher('immune', 'The command of openclaw-immune', [node, app]),
-      ...allJobs.map((job) => {
-        const { title, flags, words } = commandOf(job);
-        return launcher(launcherOf(job), title, [node, ...flags, app, ...words]);
+      text(join(templates, lifeboatName), request.lifeboat.script, { mode: 0o600, why: 'to install again' }),
+      // Before the launchers, which fall to it.
+      text(lifeboatFactsIn(paths), request.lifeboat.facts, {
+        mode: 0o600,
+        why: 'what the lifeboat knows of the gateway',
       }),
+      text(lifeboat, request.lifeboat.script, { mode: 0o700, why: 'for the day when no Node can run' }),
+      launcher('immune', { title: 'The command of openclaw-immune', flags: [], words: [] }),
+      ...allJobs.map((job) => launcher(launcherOf(job), commandOf(job))),
     ],
     config: {
       ...text(paths.config, request.configText, {

@@ -20,7 +20,7 @@ export async function runStatus(
   context: Context,
 ): Promise<number> {
   if (options.watch) return watch(options.json, context);
-  const facts = await gatherStatus(context);
+  const facts = await gatherStatus(context, { judge: true, quiet: options.json });
   const text = options.json
     ? `${JSON.stringify(statusJson(facts), null, 2)}\n`
     : renderStatus(facts, styleFor(context.out, context.env));

@@ -6,6 +6,7 @@ import type { Cause } from '../../core/state.ts';
 import type { Instant } from '../../core/time.ts';
 import type { StatusReading } from '../../daemon/status-file.ts';
 import type { SafeStartHook } from '../../gateway/safe-start-hook.ts';
+import type { QuickCause } from '../quick-look.ts';
 
 type Unread = { readonly kind: 'unread'; readonly because: string };
 
@@ -28,6 +29,8 @@ export interface StatusFacts {
   readonly watchdogJob: { readonly label: string; readonly state: ServiceState | Unread };
   readonly watchdogPlist: string;
   readonly safeStart: SafeStartHook;
+  /** Why the gateway does not serve, looked for where no watchdog does; null where nobody looked. */
+  readonly found: QuickCause | null;
 }
 
 type Verdict =
@@ -92,7 +95,10 @@ export function gatewayOf(facts: StatusFacts): GatewayView {
   ) {
     return { ...seen, verdict: 'stopped-by-you', summary: 'stopped by you', because: told.because };
   }
-  return { ...seen, pid };
+  if (facts.found === null || facts.found.cause === 'serving') return { ...seen, pid };
+  const { cause, because } = facts.found;
+  const { verdict, summary } = causeWords[cause];
+  return { verdict, summary: cause === 'unknown' ? seen.summary : summary, because, since: null, pid };
 }
 
 function watched(facts: StatusFacts, seenPid: number | null): GatewayView {

@@ -4,6 +4,7 @@ import type { Incident } from '../../core/state.ts';
 import { type Instant, since } from '../../core/time.ts';
 import { spell, spellUntil } from '../../core/words.ts';
 import { kickstartCommand } from '../daemon-process.ts';
+import { noSessionWords } from '../session-words.ts';
 import { doubtsItself, gatewayOf, type StatusFacts, watchdogOf } from './view.ts';
 
 /** `2026-11-22 08:01:02`, in the reader's own time zone. */
@@ -130,13 +131,13 @@ export function adviceOf(facts: StatusFacts): readonly string[] {
   const watchdog = watchdogOf(facts);
   const noSession = watchdogJob.state.kind === 'no-domain' || gatewayJob.state.kind === 'no-domain';
   if (noSession || gatewayOf(facts).verdict === 'no-gui-session') {
-    advice.push(
-      'Nobody is logged in at the screen of this Mac, so launchd can run neither the gateway nor the watchdog: log in there once, or turn on automatic login.',
-    );
+    advice.push(`${capital(noSessionWords)}.`);
   }
   if (watchdog.kind === 'alive' && doubtsItself(facts)) {
     advice.push('Read why it doubts itself (ALERT.md, "immune logs"), then let it go on: immune resume');
   }
+  const back = backWords(facts);
+  if (back !== null && watchdog.kind !== 'alive') advice.push(back);
   if (watchdog.kind === 'stale')
     advice.push(`Restart the watchdog: ${kickstartCommand(uid, { kill: true })}`);
   if (watchdog.kind === 'dead' || watchdog.kind === 'never') {
@@ -150,6 +151,36 @@ export function adviceOf(facts: StatusFacts): readonly string[] {
   }
   return advice;
 }
+
+/** How to bring the gateway back from here; null where nothing would, or nothing is needed. */
+function backWords(facts: StatusFacts): string | null {
+  const { verdict } = gatewayOf(facts);
+  switch (verdict) {
+    case 'stopped-by-you':
+      return 'Start the gateway again: immune restart';
+    case 'foreign':
+      if (facts.found?.cause === 'port-orphan') return nuclearWords;
+      return 'See who has the port, and what can be done: immune fix-port';
+    case 'starting':
+    case 'restarting':
+    case 'parked':
+    case 'hung':
+    case 'down':
+    case 'unknown':
+      return facts.settings.kind === 'ok' ? nuclearWords : null;
+    case 'serving':
+    case 'updating':
+    case 'not-installed':
+    case 'no-gui-session':
+    case 'suspended':
+      return null;
+    default:
+      return verdict satisfies never;
+  }
+}
+
+const nuclearWords = 'Bring the gateway back: immune nuclear (it asks first)';
+const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
 /** A path as a shell takes it. */
 const quoted = (path: string): string =>

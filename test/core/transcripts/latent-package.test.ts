@@ -108,10 +108,7 @@ test.each<[string, world.Sight]>([
     on(incomplete, ground.launchBroken('node-missing', 'Node is not there')),
   ],
   ['the service manager was not asked in this look', world.but(incomplete, { service: { kind: 'unread' } })],
-  [
-    'somebody serves whom launchd did not start',
-    ground.heldBy(incomplete, { kind: 'orphan', pid: 77, command: 'openclaw-gateway' }),
-  ],
+  ['somebody serves whom launchd did not start', ground.heldBy(incomplete, ground.orphan())],
 ])('%s: nothing is touched while it serves', (_, seen) => {
   const t = whole();
   t.keepsSeeing(['00:10', '10:00', 10], 'it serves', seen);

@@ -148,6 +148,19 @@ test('a truncated file inside a dependency shows only in the log: repaired after
   `);
 });
 
+test('what the log said before a person put the package right is no word about the mended one', () => {
+  const t = lost();
+  const facts = on(
+    down,
+    ground.says('module-missing', "Cannot find module 'ws/package.json'"),
+    ground.archive(),
+  );
+  t.sees('00:20', 'no process; the log names a missing module', facts);
+  t.commands('00:24', { kind: 'package-changed' });
+  t.keepsSeeing(['00:26', '00:40', 2], 'no process; the log names a missing module', facts);
+  expect(t.deeds).not.toContain('reinstall');
+});
+
 test('a log that names a missing module says nothing of a gateway that serves', () => {
   const t = transcriptOfServing();
   const grumbles = on(

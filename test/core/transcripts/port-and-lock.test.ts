@@ -20,14 +20,17 @@ test('Tailscale on the port: named, with what to do, and nothing is done to it o
     00:10 to 2:00:00  a process that waits for its port; tailscaled listens there
         00:10  suspect: port-foreign | the gateway's port is held by Tailscale (pid 612), which is not the gateway;
                  the gateway waits for it, so a restart would not help: give one of the two another port ("tailscale
-                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"
+                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"; "immune fix-port"
+                 does either
         00:40  exhausted: port-foreign
         00:40  [opened] incident I1: the gateway's port is held by Tailscale (pid 612), which is not the gateway;
                  the gateway waits for it, so a restart would not help: give one of the two another port ("tailscale
-                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"
+                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"; "immune fix-port"
+                 does either
         00:40  [exhausted] needs you: the gateway's port is held by Tailscale (pid 612), which is not the gateway;
                  the gateway waits for it, so a restart would not help: give one of the two another port ("tailscale
-                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"
+                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"; "immune fix-port"
+                 does either
   `);
 });
 
@@ -54,38 +57,42 @@ test('an old gateway that lets go of the port within thirty seconds is not worth
   t.keepsSeeing(
     ['00:10', '00:35'],
     'a new process waits; an old gateway still listens',
-    heldBy(world.booting(), { kind: 'orphan', pid: 77, command: 'openclaw-gateway' }),
+    heldBy(world.booting(), ground.orphan()),
   );
   t.keepsSeeing(['00:40', '01:40', 10], 'the gateway serves', world.serving(world.second));
   expect(t.read()).toMatchInlineSnapshot(`
     00:00  the gateway serves
         00:00  healthy: serving | the gateway answers and the held connection is accepted
     00:10 to 00:35  a new process waits; an old gateway still listens
-        00:10  suspect: port-orphan | a gateway that the service manager did not start (pid 77) holds the port: end
-                 it, and launchd starts its own
+        00:10  suspect: port-orphan | a gateway that the service manager did not start (pid 77) holds the port:
+                 whether somebody started it in a terminal cannot be told; "immune fix-port" ends it if you say so,
+                 and launchd starts its own
     00:40 to 01:40  the gateway serves
         00:40  healthy: serving | the gateway answers and the held connection is accepted
   `);
 });
 
-test('an orphan that answers nothing keeps the port: told, never killed', () => {
+test('an orphan of which too little is known keeps the port: told, never killed', () => {
   const t = transcriptOfServing();
   t.keepsSeeing(
     ['00:10', '20:00', 10],
     'a process waits; a gateway launchd did not start listens',
-    heldBy(world.booting(), { kind: 'orphan', pid: 77, command: 'openclaw-gateway' }),
+    heldBy(world.booting(), ground.orphan()),
   );
   expect(t.read()).toMatchInlineSnapshot(`
     00:00  the gateway serves
         00:00  healthy: serving | the gateway answers and the held connection is accepted
     00:10 to 20:00  a process waits; a gateway launchd did not start listens
-        00:10  suspect: port-orphan | a gateway that the service manager did not start (pid 77) holds the port: end
-                 it, and launchd starts its own
+        00:10  suspect: port-orphan | a gateway that the service manager did not start (pid 77) holds the port:
+                 whether somebody started it in a terminal cannot be told; "immune fix-port" ends it if you say so,
+                 and launchd starts its own
         00:40  exhausted: port-orphan
-        00:40  [opened] incident I1: a gateway that the service manager did not start (pid 77) holds the port: end
-                 it, and launchd starts its own
-        00:40  [exhausted] needs you: a gateway that the service manager did not start (pid 77) holds the port: end
-                 it, and launchd starts its own
+        00:40  [opened] incident I1: a gateway that the service manager did not start (pid 77) holds the port:
+                 whether somebody started it in a terminal cannot be told; "immune fix-port" ends it if you say so,
+                 and launchd starts its own
+        00:40  [exhausted] needs you: a gateway that the service manager did not start (pid 77) holds the port:
+                 whether somebody started it in a terminal cannot be told; "immune fix-port" ends it if you say so,
+                 and launchd starts its own
   `);
 });
 
@@ -94,7 +101,7 @@ test('an orphan that serves is served: told, nothing else', () => {
   const served = world.but(world.unloaded, (at) => ({
     socket: { kind: 'connecting', since: at },
     healthz: { kind: 'live', latencyMs: 2 },
-    listener: { kind: 'orphan', pid: 77, command: 'openclaw-gateway' },
+    listener: ground.orphan(),
   }));
   t.keepsSeeing(
     ['00:00', '05:00', 10],
@@ -151,11 +158,7 @@ test('a second gateway holds the lock: starts of ours end at it, so that is told
 
 test('an orphan that holds the port holds the lock too: that is one thing, told once', () => {
   const t = transcriptOfServing();
-  const held = heldBy(on(world.booting(), ground.sound, ground.lockHeld), {
-    kind: 'orphan',
-    pid: 77,
-    command: 'openclaw gateway run',
-  });
+  const held = heldBy(on(world.booting(), ground.sound, ground.lockHeld), ground.orphan());
   t.keepsSeeing(['00:10', '00:40'], 'a process waits; an orphan has port and lock', held);
   expect(t.state).toMatchObject({ cause: 'port-orphan', also: [] });
   expect(t.state.because).not.toContain('besides');

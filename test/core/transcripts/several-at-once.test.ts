@@ -64,15 +64,16 @@ test('the founding incident: the port is told, then dependencies before config, 
         00:12  suspect: port-foreign (also dependency-missing, config-invalid) | the gateway's port is held by
                  Tailscale (pid 612), which is not the gateway; the gateway waits for it, so a restart would not
                  help: give one of the two another port ("tailscale serve status" shows what Tailscale serves), or
-                 set gateway.bind to "loopback"; and besides: the openclaw package is incomplete: the package ws,
-                 which openclaw needs, is not there; and besides: the gateway's config is invalid:
-                 channels.telegram.enabled must be boolean
+                 set gateway.bind to "loopback"; "immune fix-port" does either; and besides: the openclaw package is
+                 incomplete: the package ws, which openclaw needs, is not there; and besides: the gateway's config
+                 is invalid: channels.telegram.enabled must be boolean
         00:42  exhausted: port-foreign (also dependency-missing, config-invalid)
         00:42  [exhausted] needs you: the gateway's port is held by Tailscale (pid 612), which is not the gateway;
                  the gateway waits for it, so a restart would not help: give one of the two another port ("tailscale
-                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"; and besides: the
-                 openclaw package is incomplete: the package ws, which openclaw needs, is not there; and besides:
-                 the gateway's config is invalid: channels.telegram.enabled must be boolean
+                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"; "immune fix-port"
+                 does either; and besides: the openclaw package is incomplete: the package ws, which openclaw needs,
+                 is not there; and besides: the gateway's config is invalid: channels.telegram.enabled must be
+                 boolean
     10:12  the port is free
         10:12  repairing: dependency-missing (also config-invalid)
         10:12  [action] repair the openclaw package with archive 2026.9.6 (A1): the openclaw package is incomplete:
@@ -276,25 +277,25 @@ test('nothing can be mended while the port is held: one notice names everything,
         00:10  suspect: port-foreign (also dependency-missing, config-invalid) | the gateway's port is held by
                  Tailscale (pid 612), which is not the gateway; the gateway waits for it, so a restart would not
                  help: give one of the two another port ("tailscale serve status" shows what Tailscale serves), or
-                 set gateway.bind to "loopback"; and besides: the openclaw package is incomplete: the package ws,
-                 which openclaw needs, is not there; there is no archive of it: run "npm install -g
-                 openclaw@2026.9.6"; and besides: the gateway's config is invalid: channels.telegram.enabled must be
-                 boolean; there is no verified snapshot: mend the file by hand
+                 set gateway.bind to "loopback"; "immune fix-port" does either; and besides: the openclaw package is
+                 incomplete: the package ws, which openclaw needs, is not there; there is no archive of it: run "npm
+                 install -g openclaw@2026.9.6"; and besides: the gateway's config is invalid:
+                 channels.telegram.enabled must be boolean; there is no verified snapshot: mend the file by hand
         00:40  exhausted: port-foreign (also dependency-missing, config-invalid)
         00:40  [opened] incident I1: the gateway's port is held by Tailscale (pid 612), which is not the gateway;
                  the gateway waits for it, so a restart would not help: give one of the two another port ("tailscale
-                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"; and besides: the
-                 openclaw package is incomplete: the package ws, which openclaw needs, is not there; there is no
-                 archive of it: run "npm install -g openclaw@2026.9.6"; and besides: the gateway's config is
-                 invalid: channels.telegram.enabled must be boolean; there is no verified snapshot: mend the file by
-                 hand
+                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"; "immune fix-port"
+                 does either; and besides: the openclaw package is incomplete: the package ws, which openclaw needs,
+                 is not there; there is no archive of it: run "npm install -g openclaw@2026.9.6"; and besides: the
+                 gateway's config is invalid: channels.telegram.enabled must be boolean; there is no verified
+                 snapshot: mend the file by hand
         00:40  [exhausted] needs you: the gateway's port is held by Tailscale (pid 612), which is not the gateway;
                  the gateway waits for it, so a restart would not help: give one of the two another port ("tailscale
-                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"; and besides: the
-                 openclaw package is incomplete: the package ws, which openclaw needs, is not there; there is no
-                 archive of it: run "npm install -g openclaw@2026.9.6"; and besides: the gateway's config is
-                 invalid: channels.telegram.enabled must be boolean; there is no verified snapshot: mend the file by
-                 hand
+                 serve status" shows what Tailscale serves), or set gateway.bind to "loopback"; "immune fix-port"
+                 does either; and besides: the openclaw package is incomplete: the package ws, which openclaw needs,
+                 is not there; there is no archive of it: run "npm install -g openclaw@2026.9.6"; and besides: the
+                 gateway's config is invalid: channels.telegram.enabled must be boolean; there is no verified
+                 snapshot: mend the file by hand
   `);
 });
 

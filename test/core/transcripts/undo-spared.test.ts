@@ -48,6 +48,42 @@ test('a reinstall that left the package complete stays, whatever else is wrong',
   expect(t.deeds).toEqual(['reinstall', 'start']);
 });
 
+test('nor is one whose package was seen complete while it was still at work', () => {
+  const t = transcriptOfServing();
+  t.sees('00:10', 'the held connection breaks', world.connectionBroke());
+  t.sees('00:12', 'no process; ws is missing', on(down, ground.missing, ground.archive()));
+  t.sees('00:20', 'the last file is in its place', down);
+  t.ends('00:22', 'done', 'restored from archive 2026.9.6');
+  t.sees('00:24', 'the package is complete', down);
+  t.ends('00:25', 'done', 'kickstarted');
+  startsFail(t, down);
+  expect(t.deeds).toEqual(['reinstall', 'start']);
+});
+
+test('what was damaged anew while a repair was at work is no reason to take that back', () => {
+  const t = transcriptOfServing();
+  t.sees('00:10', 'the held connection breaks', world.connectionBroke());
+  t.sees('00:12', 'no process; ws is missing', on(down, ground.missing, ground.archive()));
+  t.sees('00:20', 'the package is complete', down);
+  t.ends('00:22', 'done', 'restored from archive 2026.9.6');
+  startsFail(t, on(down, ground.corrupted, ground.noArchive));
+  expect(t.deeds).toEqual(['reinstall']);
+});
+
+test('a reinstall for a suspicion stays, for the package was complete all the time', () => {
+  const t = transcriptOfServing();
+  const suspected = on(down, ground.says('module-missing', "Cannot find module 'x'"), ground.archive());
+  t.sees('00:10', 'the held connection breaks', world.connectionBroke());
+  t.sees('00:11', 'one start fails', world.booting(ground.spawned(590, '00:11')));
+  t.keepsSeeing(['00:12', '00:40', 4], "no process; its log says Cannot find module 'x'", suspected);
+  expect(t.deeds).toEqual(['reinstall']);
+  t.ends('00:41', 'done', 'restored from archive 2026.9.6');
+  t.sees('00:42', 'the log is still there', suspected);
+  t.ends('00:43', 'done', 'kickstarted');
+  startsFail(t, suspected);
+  expect(t.deeds).not.toContain('undo');
+});
+
 test('what changed since is not ours any more: nothing of it is taken back', () => {
   const t = rolledBack();
   startsFail(t, on(down, ground.restored, ground.launchBroken('node-missing', 'node is not there')));

@@ -12,6 +12,7 @@ export type Ending =
   | 'start'
   | 'reload'
   | 'unpark'
+  | 'end-orphan'
   | 'reinstall'
   | 'rollback'
   | 'alert'

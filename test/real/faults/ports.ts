@@ -54,7 +54,7 @@ async function end(pid: number | undefined): Promise<void> {
 }
 
 /** A gateway of the same home that somebody started in a terminal; then launchd's job is loaded beside it. */
-async function besideAnother(gateway: GatewayHome, port: number): Promise<Undo> {
+export async function besideAnother(gateway: GatewayHome, port: number): Promise<Undo> {
   const pid = await runningPid(gateway);
   await gateway.launchctl('bootout', gateway.target);
   await until('the job to end', () => (isAlive(pid) ? null : true), { timeoutMs: squatTimeoutMs });
@@ -122,9 +122,9 @@ export const ports: readonly Fault[] = [
   {
     name: 'an orphan gateway of the same home on the port',
     causes: ['port-orphan'],
-    // Somebody serves: that is told, and nobody is ended.
+    // While it serves that is told, and nobody is ended. It has no terminal: should it fall silent, it would be.
     unseen: true,
-    ends: ['tell', 'alert'],
+    ends: ['tell', 'end-orphan'],
     // Older versions end the other one by themselves.
     versions: [newestVersion],
     inject: (gateway) => besideAnother(gateway, gateway.port),

@@ -57,6 +57,7 @@ const repairs: readonly (readonly [Ending, RegExp])[] = [
   ['start', /^start the gateway/],
   ['reload', /^load the gateway's job/],
   ['unpark', /^enable and load the gateway's job/],
+  ['end-orphan', /^end the gateway that launchd did not start/],
   ['reinstall', /^repair the openclaw package/],
   ['rollback', /^roll the config back/],
 ];
