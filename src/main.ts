@@ -154,6 +154,10 @@ async function perform(command: Command): Promise<number> {
       const shop = await openArchivesShop(context, 'the look at the archives');
       return (await import('./cli/archives.ts')).runArchives(command, context, shop).finally(shop.close);
     }
+    case 'alerts': {
+      const { systemTerminal } = await import('./cli/terminal.ts');
+      return (await import('./cli/alerts.ts')).runAlerts(command, await makeContext(false), systemTerminal());
+    }
     case 'incidents':
       return (await import('./cli/incidents/incidents.ts')).runIncidents(command, await makeContext(false));
     case 'support-bundle':

@@ -26,6 +26,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   'zod/mini': /^config\//,
   json5: /^config\/json5\.ts$/,
   '@humanwhocodes/momoa': /^config\/json5-edit\.ts$/,
+  nodemailer: /^alerts\/channels\/email\.ts$/,
 };
 
 interface SourceFile {

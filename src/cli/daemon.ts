@@ -1,3 +1,4 @@
+import { openChannels } from '../alerts/channels.ts';
 import type { Settings } from '../config/settings.ts';
 import { UserError } from '../core/errors.ts';
 import { type ArchiveJobParts, runArchive } from '../daemon/archive-job.ts';
@@ -9,6 +10,7 @@ import { createSupervisor } from '../system/embedded/supervisor.ts';
 import { acquireLease } from '../system/lease.ts';
 import { run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
+import { channelDeps } from './channel-deps.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { labelOf } from './install/names.ts';
@@ -68,6 +70,7 @@ export async function runDaemonCommand(context: Context): Promise<number> {
         const parts = jobParts(context, shop, service.manager);
         await (job === 'snapshot' ? runSnapshot(parts) : runArchive(parts));
       },
+      openChannels: (alerts) => openChannels(alerts, channelDeps(context, shop)),
       signal: context.signal,
     });
     if (end.kind === 'failed') {

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
-import { parseDuration } from '../config/duration.ts';
 import { suggest } from '../config/suggest.ts';
 import type { Millis } from '../core/time.ts';
+import { type AlertsAsk, parseAlerts } from './alerts-words.ts';
 import { type ArchivesAsk, parseArchives } from './archives-words.ts';
+import { parseJob, parseLogs, parsePause } from './argument-words.ts';
 import {
   type ApplyAsk,
   type EditAsk,
@@ -53,6 +54,7 @@ export type Command =
   | { readonly kind: 'restart'; readonly ask: RestartAsk }
   | { readonly kind: 'nuclear'; readonly ask: NuclearAsk }
   | { readonly kind: 'archives'; readonly ask: ArchivesAsk; readonly json: boolean }
+  | { readonly kind: 'alerts'; readonly ask: AlertsAsk; readonly json: boolean }
   | { readonly kind: 'incidents'; readonly ask: IncidentsAsk; readonly json: boolean }
   /** `output` null: the usual name in the current folder. */
   | {
@@ -66,10 +68,6 @@ export type Command =
   | { readonly kind: 'version' };
 
 export type Parsed = Command | { readonly kind: 'refused'; readonly message: string; readonly hint: string };
-
-const defaultLines = 40;
-/** More is a job for a pager on the file itself. */
-const mostLines = 10_000;
 
 /** Reads the words after `immune`. Nothing unknown is ever skipped: a mistyped option may have been the one that mattered. */
 export function parseCommand(argv: readonly string[]): Parsed {
@@ -174,6 +172,11 @@ function parseVerb(spec: VerbSpec & { readonly name: VerbName }, args: readonly 
       if (asked.kind === 'ask') return { kind: 'archives', ask: asked.ask, json: switches.has('json') };
       return refused(asked.because, asked.hint);
     }
+    case 'alerts': {
+      const asked = parseAlerts(all, switches);
+      if (asked.kind === 'ask') return { kind: 'alerts', ask: asked.ask, json: switches.has('json') };
+      return refused(asked.because, asked.hint);
+    }
     case 'timemachine':
       return { kind: 'timemachine', json: switches.has('json') };
     case 'incidents': {
@@ -253,33 +256,6 @@ function unknownOption(verb: VerbName, raw: string, all: readonly OptionSpec[]):
   const meant = near === null ? '' : `; did you mean "${near}"?`;
   const next = near === null ? `immune ${verb} --help` : `immune ${verb} ${near}`;
   return refused(`"${shown(raw)}" is not an option of "immune ${verb}"${meant}`, next);
-}
-
-function parsePause(argument: string | null): Parsed {
-  if (argument === null) return { kind: 'pause', forMs: null };
-  const forMs = parseDuration(argument);
-  if (forMs !== null && forMs > 0) return { kind: 'pause', forMs };
-  return refused(`"${shown(argument)}" is not a length of time`, 'immune pause 30m');
-}
-
-function parseLogs(text: string | null, follow: boolean): Parsed {
-  if (text === null) return { kind: 'logs', follow, lines: defaultLines };
-  const lines = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (lines <= mostLines) return { kind: 'logs', follow, lines };
-  return refused(
-    `--lines needs a whole number up to ${mostLines}, not "${shown(text)}"`,
-    'immune logs -n 100',
-  );
-}
-
-function parseJob(argument: string | null): Parsed {
-  const job = jobNames.find((name) => name === argument);
-  if (job !== undefined) return { kind: 'job', job };
-  if (argument === null)
-    return refused(`"immune job" needs the name of a job: ${jobNames.join(', ')}`, 'immune job snapshot');
-  const near = suggest(argument, jobNames);
-  const meant = near === null ? '' : `; did you mean "${near}"?`;
-  return refused(`there is no job "${shown(argument)}"${meant}`, `immune job ${near ?? 'snapshot'}`);
 }
 
 function specOf(name: VerbName): VerbSpec & { readonly name: VerbName } {

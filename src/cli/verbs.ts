@@ -1,4 +1,4 @@
-import { dryRun, json, type VerbSpec } from './verb-spec.ts';
+import { dryRun, json, type VerbSpec, yes } from './verb-spec.ts';
 import { repairVerbs } from './verbs-repair.ts';
 
 /** Every verb, its options and its words: what is parsed is what help shows. */
@@ -96,6 +96,19 @@ export const verbs = [
     more: [],
   },
   ...repairVerbs,
+  {
+    name: 'alerts',
+    summary: 'what was told, what waits, and why: list, why, test, retry, drop',
+    options: [json, yes],
+    argument: '[what]',
+    mostArguments: 2,
+    more: [
+      'What: list (also without a word), why [id], test, retry <id>, drop <id>.',
+      'test sends a marked message to each channel of the settings and says how it went; it needs no watchdog.',
+      'why names a reason for everything that was sent, or was not; an id of an incident or an alert picks those.',
+      'Exit code 0: done; 3: a channel failed its test, or none is set up; 4: refused.',
+    ],
+  },
   {
     name: 'safe-start',
     summary: null,

@@ -27,6 +27,7 @@ export function policyProblems(policy: Policy): readonly Problem[] {
   pace(policy, demand);
   limiters(policy, demand);
   rungs(policy, demand);
+  alerts(policy, demand);
   return problems;
 }
 
@@ -145,5 +146,19 @@ function rungs(policy: Policy, demand: Demand): void {
     policy.crashLoopRuns > 2,
     'crashLoopRuns',
     'must be above 2: a repair is judged by two starts, and a loop told before that would end the ladder early',
+  );
+}
+
+/** Alerts decide nothing, so only what contradicts itself is refused. */
+function alerts(policy: Policy, demand: Demand): void {
+  demand(
+    policy.alertRetryMaxMs >= policy.alertRetryMs,
+    'alertRetryMaxMs',
+    `must not be shorter than alertRetryMs (${formatDuration(policy.alertRetryMs)})`,
+  );
+  demand(
+    policy.alertGiveUpMs > policy.alertRetryMaxMs,
+    'alertGiveUpMs',
+    `must be longer than alertRetryMaxMs (${formatDuration(policy.alertRetryMaxMs)}), or nothing is ever tried again`,
   );
 }

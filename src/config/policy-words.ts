@@ -49,4 +49,12 @@ export const policyWords: Readonly<Record<keyof Policy, string>> = {
   wakeGraceMs: 'After a sleep nothing counts as failure for this long.',
   unknownTellMs: 'When nothing can be told for this long, the operator hears so.',
   pauseMs: 'How long `immune pause` lasts when no length is given.',
+  alertGraceMs: 'An outage is told on your channels when it lasts longer than this.',
+  alertReminderMs: 'An open incident that was told is told again this often, until "immune acknowledge".',
+  alertDigestMs: 'While the gateway flaps: one message so often, and nothing else.',
+  alertsPerHour: 'At most this many messages in the window; one tells how many more there were.',
+  alertRetryMs: 'The pause before a message is tried once more; it doubles with each try.',
+  alertRetryMaxMs: 'The longest such pause.',
+  alertGiveUpMs: 'A message that could not be delivered for this long is given up.',
+  deadManMs: 'How often a dead-man channel (healthchecks, uptime-kuma) hears that the gateway serves.',
 };

@@ -33,6 +33,51 @@ const cron = z.string().check(
   }),
 );
 
+const environmentName = z
+  .string()
+  .check(z.regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, { error: 'must be the name of an environment variable' }));
+
+/** One way to reach a person. What its url must hold differs by kind, and is told by the channel itself. */
+const channel = z
+  .strictObject({
+    name: z.string().check(
+      z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, {
+        error: 'must be a short name of letters, digits, - and _',
+      }),
+    ),
+    kind: z.enum(['ntfy', 'telegram', 'discord', 'slack', 'webhook', 'email', 'healthchecks', 'uptime-kuma']),
+    url: z.string().check(z.minLength(1), z.maxLength(2_048)),
+    secretFile: absent(absolutePath),
+    secretEnv: absent(environmentName),
+    secretKeychain: absent(z.string().check(z.minLength(1), z.maxLength(128))),
+    minSeverity: z._default(z.enum(['info', 'warning', 'critical']), 'info'),
+  })
+  .check(
+    z.refine(
+      ({ secretFile, secretEnv, secretKeychain }) =>
+        [secretFile, secretEnv, secretKeychain].filter((each) => each !== null).length <= 1,
+      { error: 'may name only one of secretFile, secretEnv and secretKeychain' },
+    ),
+  );
+
+/** Twice what anybody needs; each alert is sent to every one of them. */
+const maxChannels = 16;
+/** The macOS notification goes by this name wherever channels are listed. */
+const takenName = 'notification';
+
+const alerts = z.strictObject({
+  notification: z._default(z.boolean(), true),
+  channels: z._default(
+    z.array(channel).check(
+      z.maxLength(maxChannels),
+      z.refine((list) => new Set([takenName, ...list.map(({ name }) => name)]).size === list.length + 1, {
+        error: `must have names that differ, also from "${takenName}"`,
+      }),
+    ),
+    [],
+  ),
+});
+
 /** Every key of the policy is a setting, by itself: a new key cannot be forgotten here. */
 const policyShape = Object.fromEntries(
   Object.entries(defaultPolicy).map(([key, value]) => {
@@ -79,6 +124,7 @@ export const settingsSchema = z.strictObject({
     }),
     { deepProbe: '*/3 * * * *', snapshot: '7 * * * *', archive: '30 4 * * 0' },
   ),
+  alerts: z._default(alerts, { notification: true, channels: [] }),
 });
 
 export type SettingsFile = z.infer<typeof settingsSchema>;
@@ -86,14 +132,21 @@ export type SettingsFile = z.infer<typeof settingsSchema>;
 /** The keys a place of the file may hold, for "did you mean"; empty where the schema has no fixed keys. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   let schema: unknown = settingsSchema;
-  for (const key of path) schema = shapeOf(schema)?.[String(key)];
+  for (const key of path)
+    schema = typeof key === 'number' ? elementOf(schema) : shapeOf(schema)?.[String(key)];
   return Object.keys(shapeOf(schema) ?? {});
 }
 
-/** zod keeps the shape of an object in its definition, under wrappers for "optional" and "default". */
 function shapeOf(schema: unknown): Readonly<Record<string, unknown>> | null {
+  const shape = definitionOf(schema)?.['shape'];
+  return typeof shape === 'object' && shape !== null ? (shape as Readonly<Record<string, unknown>>) : null;
+}
+
+const elementOf = (schema: unknown): unknown => definitionOf(schema)?.['element'];
+
+/** zod keeps what a schema is made of in its definition, under wrappers for "optional" and "default". */
+function definitionOf(schema: unknown): Readonly<Record<string, unknown>> | undefined {
   let inner = schema as { readonly def?: Readonly<Record<string, unknown>> } | undefined;
   while (inner?.def?.['innerType'] !== undefined) inner = inner.def['innerType'] as typeof inner;
-  const shape = inner?.def?.['shape'];
-  return typeof shape === 'object' && shape !== null ? (shape as Readonly<Record<string, unknown>>) : null;
+  return inner?.def;
 }

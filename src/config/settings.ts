@@ -79,24 +79,31 @@ function explain(issue: Issue, whole: unknown): readonly { readonly key: string;
     case 'invalid_type': {
       const found = at(whole, issue.path);
       if (found === undefined) return [{ key, hint: `is missing; expected ${article(issue.expected)}` }];
-      return [{ key, hint: `expected ${article(issue.expected)}, found ${describe(found)}` }];
+      return [{ key, hint: `expected ${article(issue.expected)}, found ${describe(found, key)}` }];
     }
     case 'invalid_value': {
       const values = issue.values.map((value) => JSON.stringify(value));
       const found = at(whole, issue.path);
       const near = typeof found === 'string' ? suggest(found, issue.values.map(String)) : null;
       const meant = near === null ? '' : `; did you mean "${near}"?`;
-      return [{ key, hint: `expected ${values.join(' or ')}, found ${describe(found)}${meant}` }];
+      const expected = values.join(' or ');
+      if (found === undefined) return [{ key, hint: `is missing; expected ${expected}` }];
+      return [{ key, hint: `expected ${expected}, found ${describe(found, key)}${meant}` }];
     }
     case 'too_small':
       return [
         { key, hint: issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}` },
       ];
     case 'too_big':
-      return [{ key, hint: `must be at most ${issue.maximum}` }];
+      return [{ key, hint: atMost(issue.origin, issue.maximum) }];
     default:
-      return [{ key, hint: `${issue.message}, found ${describe(at(whole, issue.path))}` }];
+      return [{ key, hint: `${issue.message}, found ${describe(at(whole, issue.path), key)}` }];
   }
+}
+
+function atMost(origin: string, maximum: number | bigint): string {
+  if (origin === 'string') return `must have at most ${maximum} characters`;
+  return origin === 'array' ? `must have at most ${maximum} entries` : `must be at most ${maximum}`;
 }
 
 function unknownHint(unknown: string, known: readonly string[]): string {
@@ -132,9 +139,14 @@ function at(whole: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
+/** Where a secret's place is asked for, the secret itself is what people write by mistake, and it may be short. */
+const secretKey = /\.secret[^.]*$/;
+
 /** Only the kind of a value unless it is short: somebody may have pasted a secret into the wrong place. */
-function describe(value: unknown): string {
+function describe(value: unknown, key: string): string {
   if (value === null) return 'null';
+  if (secretKey.test(key) && typeof value !== 'object')
+    return typeof value === 'string' ? 'a text' : `a ${typeof value}`;
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
   if (typeof value === 'string') return value.length <= 24 ? JSON.stringify(value) : 'a text';
@@ -149,6 +161,10 @@ function article(expected: string): string {
       return 'a whole number';
     case 'object':
       return 'an object { … }';
+    case 'array':
+      return 'a list [ … ]';
+    case 'boolean':
+      return 'true or false';
     default:
       return `a ${expected}`;
   }

@@ -5,10 +5,11 @@ import { policyWords } from './policy-words.ts';
 import type { Settings } from './settings.ts';
 
 /** What the installer found out. Policy values given here stand in the file; all others stand there commented out. */
-export interface SettingsToRender extends Omit<Settings, 'policy' | 'schedule' | 'archives'> {
+export interface SettingsToRender extends Omit<Settings, 'policy' | 'schedule' | 'archives' | 'alerts'> {
   readonly policy?: Partial<Policy>;
   readonly schedule?: Settings['schedule'];
   readonly archives?: Settings['archives'];
+  readonly alerts?: Settings['alerts'];
 }
 
 const defaultSchedule: Settings['schedule'] = {
@@ -18,6 +19,8 @@ const defaultSchedule: Settings['schedule'] = {
 };
 
 const defaultArchives: Settings['archives'] = { maxBytes: 2_147_483_648, keepVersions: 3 };
+
+const defaultAlerts: Settings['alerts'] = { notification: true, channels: [] };
 
 const gatewayWords: Readonly<Record<keyof Settings['gateway'], string>> = {
   label: 'The launchd label of the gateway.',
@@ -55,6 +58,18 @@ const archiveWords: Readonly<Record<keyof Settings['archives'], string>> = {
   keepVersions: 'Of so many versions the newest archive is kept.',
 };
 
+/** One of each kind, to uncomment. The order is that of docs/alerts.md. */
+const channelExamples: readonly string[] = [
+  "{ name: 'phone', kind: 'ntfy', url: 'https://ntfy.sh/my-own-topic' },",
+  "{ name: 'telegram', kind: 'telegram', url: 'https://api.telegram.org/?chat=123456789', secretKeychain: 'immune-telegram' },",
+  "{ name: 'discord', kind: 'discord', url: 'https://discord.com/api/webhooks/{secret}', secretFile: '/Users/me/.secrets/discord' },",
+  "{ name: 'slack', kind: 'slack', url: 'https://hooks.slack.com/services/{secret}', secretFile: '/Users/me/.secrets/slack' },",
+  "{ name: 'hook', kind: 'webhook', url: 'https://example.com/openclaw', secretFile: '/Users/me/.secrets/hook', minSeverity: 'warning' },",
+  "{ name: 'mail', kind: 'email', url: 'smtps://me%40example.com@smtp.example.com:465/?from=me@example.com&to=me@example.com', secretFile: '/Users/me/.secrets/mail' },",
+  "{ name: 'dead-man', kind: 'healthchecks', url: 'https://hc-ping.com/{secret}', secretFile: '/Users/me/.secrets/healthchecks' },",
+  "{ name: 'kuma', kind: 'uptime-kuma', url: 'http://kuma.local:3001/api/push/{secret}', secretFile: '/Users/me/.secrets/kuma' },",
+];
+
 /** The commented config.json5 the installer writes, once. A person edits it; nothing of ours ever rewrites it. */
 export function renderSettings(settings: SettingsToRender): string {
   return [
@@ -76,6 +91,8 @@ export function renderSettings(settings: SettingsToRender): string {
     '',
     ...block('archives', archiveWords, settings.archives ?? defaultArchives),
     '',
+    ...renderAlerts(settings.alerts ?? defaultAlerts),
+    '',
     '  // Every duration and count the watchdog decides by. What is commented out shows the default.',
     '  policy: {',
     ...renderPolicy(settings.policy ?? {}),
@@ -93,6 +110,23 @@ function block<Key extends string>(
   const keys = Object.keys(words) as Key[];
   const lines = keys.flatMap((key) => [`    // ${words[key]}`, `    ${key}: ${literal(values[key])},`]);
   return [`  ${name}: {`, ...lines, '  },'];
+}
+
+function renderAlerts({ notification, channels }: Settings['alerts']): readonly string[] {
+  return [
+    '  // Where alerts go, beside ALERT.md. Try them with `immune alerts test`. More: docs/alerts.md',
+    '  alerts: {',
+    '    // A notification on the screen of this Mac; false switches it off.',
+    `    notification: ${literal(notification)},`,
+    '    // A secret is never written here: it stands in a file that only you may read (chmod 600), in the keychain (the',
+    "    // service's name), or in the watchdog's environment (secretEnv). In a url, {secret} stands for it.",
+    '    // minSeverity: info (everything), warning, or critical.',
+    '    channels: [',
+    ...channels.map((channel) => `      ${literal(channel)},`),
+    ...channelExamples.map((example) => `      // ${example}`),
+    '    ],',
+    '  },',
+  ];
 }
 
 function renderPolicy(overrides: Partial<Policy>): readonly string[] {
@@ -114,5 +148,5 @@ function policyLiteral(value: Policy[keyof Policy], key: string): string {
 const spelled = (length: Millis): string => literal(formatDuration(length));
 
 /** JSON is JSON5; the two line separators it leaves bare are the only characters JSON5 readers may stumble over. */
-const literal = (value: string | number | null): string =>
+const literal = (value: string | number | boolean | object | null): string =>
   JSON.stringify(value).replace(/[\u2028\u2029]/g, (each) => (each === '\u2028' ? '\\u2028' : '\\u2029'));

@@ -40,7 +40,18 @@ type Announced = Change & { readonly actions: readonly Action[] };
 /** Records the attempt and what it costs. Whoever calls it has settled that the action may be made. */
 export function announce(
   state: Open,
-  { step, cause, because }: { readonly step: ActionStep; readonly cause: Cause; readonly because: string },
+  {
+    step,
+    cause,
+    because,
+    asked,
+  }: {
+    readonly step: ActionStep;
+    readonly cause: Cause;
+    readonly because: string;
+    /** By a person, who needs no telling. */
+    readonly asked?: true;
+  },
   now: Instant,
   { policy }: Pick<Rules, 'policy'>,
 ): Announced {
@@ -54,6 +65,7 @@ export function announce(
     deadlineAt: plus(now, deadlineMsOf(step, policy)),
   };
   const text = `${stepWords(step)} (${action.id}): ${because}`;
+  const mark = asked === undefined ? {} : { asked };
   const attempt = {
     actionId: action.id,
     rung: action.rung,
@@ -63,6 +75,7 @@ export function announce(
     remedy: remedyOf(step),
     left: null,
     outcome: 'unknown' as const,
+    ...mark,
   };
   return {
     state: {
@@ -73,7 +86,7 @@ export function announce(
       nextAction: state.nextAction + 1,
     },
     actions: [action],
-    notices: [{ kind: 'action', at: now, incident: incident.id, text }],
+    notices: [{ kind: 'action', at: now, incident: incident.id, text, ...mark }],
   };
 }
 

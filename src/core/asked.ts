@@ -9,8 +9,10 @@ import { noteGeneration } from './generation.ts';
 import { open } from './incident.ts';
 import { budgetWords, stepWords } from './ladder.ts';
 import type { Diagnosis, Look, Rules } from './look.ts';
+import type { Notice } from './notice.ts';
+import type { Policy } from './policy.ts';
 import type { ActionStep, Cause, State } from './state.ts';
-import { type Instant, since } from './time.ts';
+import { type Instant, type Millis, millis, since } from './time.ts';
 
 /** What comes of a person's order to start or restart the gateway. */
 export type Asked =
@@ -63,6 +65,10 @@ export function answerRestart(state: State, evidence: Evidence, { now, rules, fo
   return force ? { kind: 'go', step, cause, because, over: full } : refused(full, 'immune restart --force');
 }
 
+/** Both the action and a boot of the slowest kind are given up on, and so is the order. */
+export const orderWithinMs = ({ actionDeadlineMs, bootGraceMs, validatorMs }: Policy): Millis =>
+  millis(2 * actionDeadlineMs + bootGraceMs + validatorMs);
+
 /** Carries the order into the state: charged like every action, in an incident like every action. */
 export function restartAsked(
   before: State,
@@ -80,8 +86,9 @@ export function restartAsked(
   const named: State =
     before.incident === null ? { ...wanted, because: `asked by ${by} to ${stepWords(step)}` } : wanted;
   const opened = open(named, now, { now, policy: rules.policy, cause });
-  const announced = announce(opened.state, { step, cause, because }, now, rules);
-  return decision(announced.state, [...opened.notices, ...announced.notices], announced.actions);
+  const announced = announce(opened.state, { step, cause, because, asked: true }, now, rules);
+  const begun = opened.notices.map((notice): Notice => ({ ...notice, asked: true }));
+  return decision(announced.state, [...begun, ...announced.notices], announced.actions);
 }
 
 const refused = (because: string, next: string): Asked & { readonly kind: 'refused' } => ({

@@ -9,4 +9,6 @@ export interface Notice {
   readonly at: Instant;
   readonly incident: string | null;
   readonly text: string;
+  /** The operator asked for it and got it: written down, and no reason to send anything. */
+  readonly asked?: true;
 }

@@ -96,6 +96,21 @@ export interface Policy {
   readonly unknownTellMs: Millis;
   /** Default length of `immune pause`. */
   readonly pauseMs: Millis;
+  /** An outage is told when it lasts longer than this: most are over by themselves, or after one restart, before it. */
+  readonly alertGraceMs: Millis;
+  /** An open incident that was told is brought to mind this often, until somebody acknowledges it. */
+  readonly alertReminderMs: Millis;
+  /** While the gateway flaps, one message so often; and so long it must hold before flapping is news again. */
+  readonly alertDigestMs: Millis;
+  /** More messages than these are told by one: a phone that never stops is one that is switched off. */
+  readonly alertsPerHour: { readonly limit: number; readonly windowMs: Millis };
+  /** The pause before a message is tried once more; it doubles with each try, and chance spreads it. */
+  readonly alertRetryMs: Millis;
+  readonly alertRetryMaxMs: Millis;
+  /** A message that could not be delivered for so long says nothing any more. */
+  readonly alertGiveUpMs: Millis;
+  /** How often a dead-man channel hears that the gateway serves: half of what such services wait for by themselves. */
+  readonly deadManMs: Millis;
 }
 
 export const defaultPolicy: Policy = {
@@ -143,4 +158,12 @@ export const defaultPolicy: Policy = {
   wakeGraceMs: seconds(30),
   unknownTellMs: minutes(5),
   pauseMs: minutes(30),
+  alertGraceMs: seconds(90),
+  alertReminderMs: hours(4),
+  alertDigestMs: hours(1),
+  alertsPerHour: { limit: 20, windowMs: hours(1) },
+  alertRetryMs: seconds(5),
+  alertRetryMaxMs: minutes(15),
+  alertGiveUpMs: hours(72),
+  deadManMs: minutes(5),
 };

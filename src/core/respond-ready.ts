@@ -94,6 +94,10 @@ function waitsFor(
   return unasked ? 'serving again; whether its channels are up is being asked' : null;
 }
 
+/** How the notices begin that messages to a person say in their own words. */
+export const flappingText = 'flapping:';
+export const overText = 'what was told before is over';
+
 interface News {
   readonly key: string;
   readonly text: string;
@@ -107,7 +111,7 @@ function newsOf(state: State, also: Assessment['also'], { evidence }: Moment): r
     ? [
         {
           key: 'flapping',
-          text: `flapping: the gateway was lost ${state.losses.length} times in a short while; that stays one incident until it holds`,
+          text: `${flappingText} the gateway was lost ${state.losses.length} times in a short while; that stays one incident until it holds`,
         },
       ]
     : [];
@@ -151,7 +155,7 @@ function tellNews(
   const notices = fresh.map(({ text }): Notice => ({ kind: 'told', at: now, incident, text }));
   const over = state.told.filter((key) => !still.includes(key)).map(nameOf);
   if (over.length > 0 && fresh.length === 0) {
-    const text = `what was told before is over (${[...new Set(over)].join(', ')}): the gateway serves`;
+    const text = `${overText} (${[...new Set(over)].join(', ')}): the gateway serves`;
     notices.push({ kind: 'told', at: now, incident, text });
   }
   return { state: { ...state, told: [...still, ...fresh.map(({ key }) => key)] }, notices };

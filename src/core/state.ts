@@ -116,6 +116,8 @@ export interface Attempt {
    * or somebody else has changed its place since.
    */
   readonly outcome: 'unknown' | 'done' | 'failed' | 'undone' | 'kept';
+  /** A person ordered it. */
+  readonly asked?: true;
 }
 
 export interface Incident {

@@ -3,6 +3,7 @@ import type { Rules } from '../core/look.ts';
 import { type Clock, millis, plus } from '../core/time.ts';
 import { why } from '../core/why.ts';
 import { spell } from '../core/words.ts';
+import type { AlertHands } from './alert-desk.ts';
 import type { Answer, Request } from './commands.ts';
 import type { Loop } from './loop.ts';
 import type { PackageHands } from './package-hands.ts';
@@ -15,6 +16,8 @@ const notDurable: Answer = {
   ok: false,
   text: 'nothing was changed, because the journal cannot be written; "immune logs" says why',
 };
+
+const noAlertHands: Answer = { ok: false, text: 'nothing was changed: this watchdog sends no alerts' };
 
 const noPackageHands: Answer = {
   ok: false,
@@ -35,12 +38,14 @@ export async function carryOut(
     rules,
     trials,
     packages,
+    alerts,
     port,
   }: {
     readonly clock: Clock;
     readonly rules: () => Rules;
     readonly trials: Trials;
     readonly packages?: PackageHands;
+    readonly alerts?: AlertHands;
     readonly port?: PortHandParts;
   },
 ): Promise<Answer> {
@@ -89,6 +94,8 @@ export async function carryOut(
       if (packages !== undefined && (await packages.owns(request.id)))
         return packages.undo(request.id, request.by);
       return trials.undo(request.id, request.by);
+    case 'alerts':
+      return alerts?.[request.what](request.id) ?? noAlertHands;
     default:
       return request satisfies never;
   }

@@ -43,7 +43,8 @@ export type Request =
       readonly force: boolean;
       readonly by: string;
     }
-  | { readonly kind: 'undo'; readonly id: string; readonly by: string };
+  | { readonly kind: 'undo'; readonly id: string; readonly by: string }
+  | { readonly kind: 'alerts'; readonly what: 'retry' | 'drop'; readonly id: string; readonly by: string };
 
 export interface Answer {
   readonly ok: boolean;
@@ -241,6 +242,11 @@ function parseRequest(text: string): Request | null {
     case 'undo': {
       const id = nameIn(value, 'id');
       return id === null ? null : { kind, id, by };
+    }
+    case 'alerts': {
+      const id = nameIn(value, 'id');
+      const what = 'what' in value ? value.what : null;
+      return id === null || (what !== 'retry' && what !== 'drop') ? null : { kind, what, id, by };
     }
     default:
       return null;

@@ -2,6 +2,7 @@ import type { Evidence } from '../core/evidence.ts';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
 import type { State } from '../core/state.ts';
 import type { Instant } from '../core/time.ts';
+import { type AlertParts, openAlertDesk } from './alert-desk.ts';
 import { type Jobs, startJobs } from './jobs.ts';
 import { createLifeboatFacts } from './lifeboat-facts.ts';
 import { listenForRequests } from './listen.ts';
@@ -9,7 +10,7 @@ import { type StatusFile, trialViewOf, writeStatus } from './status-file.ts';
 import { openWatch, type Watch, type WatchParts } from './watch.ts';
 import { watchConfig } from './watch-config.ts';
 
-export interface DaemonParts extends WatchParts {
+export interface DaemonParts extends WatchParts, Pick<AlertParts, 'openChannels'> {
   /** Calls back when the settings file may have changed; returns how to stop. */
   readonly onSettings: (changed: () => void) => () => void;
   readonly signal: AbortSignal;
@@ -38,7 +39,12 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
       nextArchiveAt: jobs.nextRunAt('archive'),
     });
   };
-  const opened = await openWatch(parts, { mode: null, wait: false, beat });
+  const opened = await openWatch(parts, {
+    mode: null,
+    wait: false,
+    beat,
+    openAlerts: (begin) => openAlertDesk(parts, begin),
+  });
   if ('kind' in opened) return opened;
   const watch: Watch = opened;
   const { loop, clock, rules, settings, guard, packages } = watch;
@@ -70,6 +76,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
     trials: guard.trials,
     packages: packages.hands,
     port: watch.port,
+    alerts: watch.alerts,
   });
   const stopSettings = parts.onSettings(() => loop.nudge());
 
@@ -90,7 +97,7 @@ export async function runDaemon(parts: DaemonParts): Promise<DaemonEnd> {
 
 /** What `status` shows of it, whatever the newest look has found. */
 function headOf(
-  { link, rules, settings, guard, packages, version }: Watch,
+  { link, rules, settings, guard, packages, alerts, version }: Watch,
   parts: Pick<DaemonParts, 'settings'>,
 ): Pick<
   StatusFile,
@@ -103,6 +110,7 @@ function headOf(
   | 'snapshots'
   | 'archives'
   | 'trial'
+  | 'alerts'
 > {
   const endpoint = link.endpoint();
   return {
@@ -121,6 +129,7 @@ function headOf(
     snapshots: guard.keeper.view(),
     archives: packages.view(),
     trial: trialViewOf(guard.trials.current()),
+    alerts: alerts.view(),
   };
 }
 

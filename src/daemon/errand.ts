@@ -1,6 +1,7 @@
 import { millis, seconds } from '../core/time.ts';
 import { carryOut } from './carry-out.ts';
 import type { Answer, Request } from './commands.ts';
+import { quietDesk } from './quiet-desk.ts';
 import { openWatch, type WatchParts } from './watch.ts';
 
 /** An action that is still in flight at the end: its outcome is waited for so long, and written down. */
@@ -26,7 +27,12 @@ export async function runErrand<T>(
   work: (ask: Ask) => Promise<T>,
 ): Promise<ErrandEnd<T>> {
   const { log, role, clock: wall, signal } = parts;
-  const manner = { mode: 'observe', wait: true, beat: async () => undefined } as const;
+  const manner = {
+    mode: 'observe',
+    wait: true,
+    beat: async () => undefined,
+    openAlerts: async () => quietDesk,
+  } as const;
   const opened = await openWatch(parts, manner);
   if ('kind' in opened) return opened;
   const { loop, clock, rules, guard, packages, link } = opened;

@@ -2,6 +2,7 @@ import { type FSWatcher, statSync, watch } from 'node:fs';
 import type { Rules } from '../core/look.ts';
 import type { Clock } from '../core/time.ts';
 import type { Log } from '../system/log.ts';
+import type { AlertHands } from './alert-desk.ts';
 import { carryOut } from './carry-out.ts';
 import { commandsDirectory, sweepAnswers, takeRequests } from './commands.ts';
 import type { Loop } from './loop.ts';
@@ -28,6 +29,7 @@ export function listenForRequests(
     rules,
     trials,
     packages,
+    alerts,
     port,
   }: {
     readonly clock: Clock;
@@ -35,6 +37,7 @@ export function listenForRequests(
     readonly rules: () => Rules;
     readonly trials: Trials;
     readonly packages?: PackageHands;
+    readonly alerts?: AlertHands;
     readonly port?: PortHandParts;
   },
 ): () => void {
@@ -54,6 +57,7 @@ export function listenForRequests(
           rules,
           trials,
           ...(packages === undefined ? {} : { packages }),
+          ...(alerts === undefined ? {} : { alerts }),
           ...(port === undefined ? {} : { port }),
         };
         await takeRequests(stateDir, (request) => carryOut(request, loop, parts));

@@ -81,7 +81,9 @@ export function createPackageHands(parts: PackageHandParts): PackageHands {
   const told = async (because: string): Promise<void> => {
     await loop.command({ kind: 'package-changed' }, because);
     const at = clock.now();
-    const durable = await loop.note(because, [{ kind: 'told', at, incident: null, text: because }]);
+    const durable = await loop.note(because, [
+      { kind: 'told', at, incident: null, text: because, asked: true },
+    ]);
     if (!durable) log.warn(`The journal could not be written: ${because}`);
     loop.nudge();
   };

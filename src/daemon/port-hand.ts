@@ -1,5 +1,6 @@
 import { inDoubt } from '../core/decision.ts';
 import type { Evidence } from '../core/evidence.ts';
+import type { Notice } from '../core/notice.ts';
 import type { ServiceState } from '../core/service.ts';
 import type { ActionOutcome } from '../core/state.ts';
 import { type Clock, instant, type Millis, millis } from '../core/time.ts';
@@ -59,7 +60,7 @@ export async function freePort(request: FixPort, parts: PortHandParts): Promise<
     }
     const ended = await within((signal) => endListener(target.target, handsOf(parts, signal)), parts);
     const because = `${what}, asked by ${request.by}: ${ended.because}`;
-    const told = { kind: 'told', at: parts.clock.now(), incident: null, text: because } as const;
+    const told: Notice = { kind: 'told', at: parts.clock.now(), incident: null, text: because, asked: true };
     if (!(await loop.note(because, [told]))) log.warn(`The journal could not be written: ${because}`);
     return ended;
   });

@@ -1,4 +1,4 @@
-import { type Asked, answerRestart } from '../core/asked.ts';
+import { type Asked, answerRestart, orderWithinMs } from '../core/asked.ts';
 import type { Evidence } from '../core/evidence.ts';
 import type { Rules } from '../core/look.ts';
 import type { Attempt, Cause, State } from '../core/state.ts';
@@ -25,9 +25,7 @@ const judgedPollMs = seconds(1);
 /** How `decide` begins what it says of an action that failed. */
 const actionFailed = 'the action failed';
 
-/** Both the action and a boot of the slowest kind are given up on, and so is the order. */
-export const restartWithinMs = ({ policy }: Pick<Rules, 'policy'>): Millis =>
-  millis(2 * policy.actionDeadlineMs + policy.bootGraceMs + policy.validatorMs);
+export const restartWithinMs = ({ policy }: Pick<Rules, 'policy'>): Millis => orderWithinMs(policy);
 
 /** Starts or restarts the gateway as a person asked, and says when it serves. */
 export async function restartGateway(order: Order, parts: RestartParts): Promise<Answer> {

@@ -5,6 +5,7 @@ import type { State } from '../core/state.ts';
 import type { Instant } from '../core/time.ts';
 import type { Trial } from '../core/trial.ts';
 import { readIfExists } from '../system/durable-file.ts';
+import type { AlertsView } from './alert-worker.ts';
 
 /** The snapshots of the config, as of the newest look at them. */
 export interface SnapshotsView {
@@ -81,6 +82,7 @@ export interface StatusFile {
   readonly snapshots?: SnapshotsView | null;
   readonly archives?: ArchivesView | null;
   readonly trial?: TrialView | null;
+  readonly alerts?: AlertsView | null;
 }
 
 /** Far above any status seen (a few kB). */

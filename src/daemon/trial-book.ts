@@ -1,7 +1,7 @@
 import type { Trial, TrialEnd } from '../core/trial.ts';
 import { writeTrial } from './trial-file.ts';
 import type { TrialParts } from './trial-parts.ts';
-import { endText, notice } from './trial-words.ts';
+import { endNotice, endText } from './trial-words.ts';
 
 export type OpenTrial = Trial & { readonly end: null };
 
@@ -41,7 +41,7 @@ export function createTrialBook({
 
   const tellEnd = async (trial: Trial, end: TrialEnd): Promise<void> => {
     log.info(endText(trial, end));
-    const noted = await loop.note(endText(trial, end), [notice(endText(trial, end), end.at)]);
+    const noted = await loop.note(endText(trial, end), [endNotice(trial, end)]);
     // Said once more at the next start where the journal could not take it.
     if (noted) await keep({ ...trial, end: { ...end, told: true } });
   };

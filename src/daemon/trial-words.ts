@@ -48,6 +48,12 @@ export function endText(trial: Trial, end: TrialEnd): string {
   }
 }
 
+/** What was asked for and holds is no news to whoever asked. */
+export const endNotice = (trial: Trial, end: TrialEnd): Notice => ({
+  ...notice(endText(trial, end), end.at),
+  ...(end.kind === 'holds' ? { asked: true } : {}),
+});
+
 /** What the operator is told while a change cannot be taken back. */
 export const undoingText = (trial: Trial, because: string, reason: string): string =>
   `${nameOf(trial)} is to be taken back (${because}), and could not be so far: ${reason}; it is tried again by itself until it is done, and at once with "immune undo ${trial.id}"`;

@@ -16,6 +16,7 @@ import type { Log } from '../system/log.ts';
 import type { Processes } from '../system/process.ts';
 import { run } from '../system/run.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
+import type { AlertDesk, Begin } from './alert-desk.ts';
 import { begin } from './begin.ts';
 import { commandsDirectory } from './commands.ts';
 import { type ConfigGuard, createConfigGuard, finishChanges, neverBegun } from './config-guard.ts';
@@ -54,6 +55,8 @@ interface Manner {
   readonly wait: boolean;
   /** The heartbeat. */
   readonly beat: (state: State, evidence: Evidence | null, lastDeepAt: Instant | null) => Promise<void>;
+  /** What is told out of band. */
+  readonly openAlerts: (begin: Begin) => Promise<AlertDesk>;
 }
 
 /** Journal, state, looks, hands and what keeps config and package, put together. */
@@ -69,6 +72,7 @@ export interface Watch {
   readonly packages: PackageGuard;
   /** What `fix-port` proves and ends a listener with. */
   readonly port: PortHandParts;
+  readonly alerts: AlertDesk;
   /** The installed OpenClaw, as the newest close look found it. */
   readonly version: () => string | null;
   /** Before the first look: takes up what an earlier life of ours has left. Never rejects. */
@@ -93,8 +97,10 @@ export async function openWatch(
   await trimLaunchdLogs(paths.logs);
   const opened = await openJournal(paths.state, parts.clock.now());
   if (opened.kind === 'failed') return opened;
-  const { journal, replay } = opened;
+  const { replay } = opened;
   const clock = steadyClock(parts.clock, replay.lastAt);
+  const alerts = await manner.openAlerts({ clock, state: replay.state });
+  const journal = alerts.hear(opened.journal);
   const tell = async (now: State, notices: readonly Notice[]): Promise<void> => {
     // An action says its own line when it begins.
     for (const notice of notices.filter(({ kind }) => kind !== 'action')) {
@@ -229,6 +235,7 @@ export async function openWatch(
         guard.trials.onLook(now, evidence);
         guard.keeper.seen(now, evidence);
         packages.seen(now, evidence);
+        alerts.looked(now, evidence.gapMs);
       },
       journal,
       log,
@@ -256,6 +263,7 @@ export async function openWatch(
       service: () => parts.manager.read(settings.gateway.label),
       mode: () => rules().mode,
     },
+    alerts,
     version: () => sight.version,
     takeUp: async () => {
       await Promise.all([guard.begin(state), packages.begin(state)]).catch((error: unknown) => {

@@ -8,8 +8,8 @@ export interface Redactor {
 const mark = '[redacted]';
 /** Shorter than this, replacing a "secret" everywhere would eat ordinary text. */
 const shortestSecret = 8;
-/** Tokens rotate; the newest this many are remembered. */
-const maxSecrets = 64;
+/** Tokens rotate; the newest this many are remembered. Sixteen alert channels alone may have a hundred forms. */
+const maxSecrets = 256;
 
 /** What secrets commonly look like, for those nobody registered: each keeps its recognisable head. */
 const patterns: readonly (readonly [RegExp, string])[] = [

@@ -37,6 +37,16 @@ describe('a policy that makes no sense', () => {
       'policy.gapMs must be longer than tickMs (10s), or every look seems to follow a sleep',
     ],
     [
+      'a message tried again sooner at the longest than at first',
+      { alertRetryMaxMs: seconds(4) },
+      'policy.alertRetryMaxMs must not be shorter than alertRetryMs (5s)',
+    ],
+    [
+      'a message that is given up before it is tried again',
+      { alertGiveUpMs: minutes(15) },
+      'policy.alertGiveUpMs must be longer than alertRetryMaxMs (15m), or nothing is ever tried again',
+    ],
+    [
       'flapping that resolves sooner',
       { flapStableMs: seconds(59) },
       'policy.flapStableMs must not be shorter than stableMs (1m), or flapping would resolve sooner',
@@ -163,6 +173,8 @@ describe('the keys of the policy', () => {
     ['latentTellMs', '5m', minutes(5)],
     ['validatorMs', '1m', minutes(1)],
     ['suspendTellMs', '2h', hours(2)],
+    ['alertGraceMs', '2m', minutes(2)],
+    ['alertsPerHour', { limit: 5 }, { limit: 5, windowMs: hours(1) }],
     ['diskFreeBytes', 1_000_000, 1_000_000],
     ['memoryBytes', 8_000_000_000, 8_000_000_000],
   ])('%s is a setting', (key, written, value) => {

@@ -2,6 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { channelProblem } from '../../src/alerts/channel-problem.ts';
+import { parseJson5 } from '../../src/config/json5.ts';
+import { settingsSchema } from '../../src/config/schema.ts';
 import { loadSettings, parseSettings, type Settings } from '../../src/config/settings.ts';
 import { renderSettings } from '../../src/config/template.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
@@ -21,6 +24,12 @@ const least = {
   tools: { ps: '/bin/ps' },
 };
 const parse = (value: unknown) => parseSettings(JSON.stringify(value), '/c/config.json5');
+
+function parseJson5Value(text: string): unknown {
+  const parsed = parseJson5(text);
+  if (parsed.kind !== 'ok') throw new Error(parsed.because);
+  return parsed.value;
+}
 
 function accepted(value: unknown): Settings {
   const outcome = parse(value);
@@ -50,6 +59,49 @@ describe('settings', () => {
       tmutil: null,
     });
     expect(settings.schedule.deepProbe).toBe('*/3 * * * *');
+  });
+
+  it('have no alerts channels by default, and fill in what one leaves out', () => {
+    expect(accepted(least).alerts).toEqual({ notification: true, channels: [] });
+    const { alerts } = accepted({
+      ...least,
+      alerts: { channels: [{ name: 'phone', kind: 'ntfy', url: 'https://ntfy.sh/t' }] },
+    });
+    expect(alerts).toEqual({
+      notification: true,
+      channels: [
+        {
+          name: 'phone',
+          kind: 'ntfy',
+          url: 'https://ntfy.sh/t',
+          secretFile: null,
+          secretEnv: null,
+          secretKeychain: null,
+          minSeverity: 'info',
+        },
+      ],
+    });
+  });
+
+  it.each([
+    ['an unknown kind', { kind: 'telegramm' }, '.0.kind', 'did you mean "telegram"?'],
+    ['a password of its own', { password: 'x' }, '.0.password', 'known here: name, kind, url'],
+    ['a mistyped key', { secretfile: '/x' }, '.0.secretfile', 'did you mean "secretFile"?'],
+    ['two secrets', { secretFile: '/x', secretEnv: 'X' }, '.0', 'only one of secretFile, secretEnv'],
+    ['a file by a relative path', { secretFile: 'x' }, '.0.secretFile', 'absolute path'],
+    ['a variable with a value', { secretEnv: 'A=b' }, '.0.secretEnv', 'name of an environment variable'],
+    ['a name of two words', { name: 'my phone' }, '.0.name', 'a short name'],
+    ['a name we use ourselves', { name: 'notification' }, '', 'names that differ'],
+    ['the name of the one before', { name: 'first' }, '', 'names that differ'],
+    ['an unknown severity', { minSeverity: 'loud' }, '.0.minSeverity', 'expected "info" or "warning"'],
+    ['no kind', { kind: undefined }, '.0.kind', 'is missing; expected "ntfy" or'],
+    ['an endless url', { url: 'x'.repeat(3_000) }, '.0.url', 'at most 2048 characters'],
+  ])('tell what is wrong with an alerts channel that has %s', (_what, given, key, words) => {
+    const channels = [
+      { name: 'a', kind: 'ntfy', url: 'https://x/t', ...given },
+      { name: 'first', kind: 'ntfy', url: 'https://x/t' },
+    ];
+    expect(hints({ ...least, alerts: { channels } })[`alerts.channels${key}`]).toContain(words);
   });
 
   it('take durations as words or milliseconds over the defaults, windows in part too', () => {
@@ -189,6 +241,35 @@ describe('settings', () => {
     expect(JSON.stringify(hints({ ...least, tools: { ps: secret }, mode: secret }))).not.toContain(secret);
   });
 
+  it('do not repeat even a short text where a secret is asked for', () => {
+    const secret = 'abcd efgh ijkl mnop';
+    for (const key of ['secretFile', 'secretEnv', 'url', 'name', 'kind']) {
+      const channels = [{ name: 'a', kind: 'ntfy', url: 'https://x/t', [key]: key === 'url' ? 7 : secret }];
+      const told = JSON.stringify(hints({ ...least, alerts: { channels } }));
+      if (key.startsWith('secret')) expect(told).not.toContain(secret);
+      else expect(told).toContain('found');
+    }
+    for (const key of ['secretFile', 'secretEnv', 'secretKeychain']) {
+      const channels = [{ name: 'a', kind: 'ntfy', url: 'https://x/t', [key]: 987_654 }];
+      expect(hints({ ...least, alerts: { channels } })[`alerts.channels.0.${key}`]).toBe(
+        'expected a text in quotes, found a number',
+      );
+    }
+  });
+
+  it('say of lists and switches what they must be, in words', () => {
+    const channels = Array.from({ length: 17 }, (_, index) => ({
+      ...{ name: `a${index}`, kind: 'ntfy', url: 'https://x/t' },
+    }));
+    expect(hints({ ...least, alerts: { channels } })['alerts.channels']).toBe('must have at most 16 entries');
+    expect(hints({ ...least, alerts: { channels: {} } })['alerts.channels']).toBe(
+      'expected a list [ … ], found an object',
+    );
+    expect(hints({ ...least, alerts: { notification: 'no' } })['alerts.notification']).toBe(
+      'expected true or false, found "no"',
+    );
+  });
+
   it('are loaded from a file, and a missing, unreadable or huge one is a value', async () => {
     const path = join(directory, 'config.json5');
     expect(await loadSettings(path, readIfExists)).toEqual({ kind: 'missing', path });
@@ -221,6 +302,19 @@ describe('rendered settings', () => {
     expect(parseSettings(changed, 'x')).toMatchObject({
       kind: 'ok',
       settings: { policy: { ...defaultPolicy, tickMs: 5_000, burst: { limit: 1, windowMs: 60_000 } } },
+    });
+  });
+
+  it('keep alerts channels, and show an example of each kind that can be used as it is', () => {
+    const { policy: _policy, ...rest } = settings;
+    const examples = renderSettings(rest).replace(/^ {6}\/\/ (\{ name: .*,)$/gm, '      $1');
+    const { alerts } = accepted(parseJson5Value(examples));
+    const kinds = settingsSchema.def.shape.alerts.def.innerType.def.shape.channels.def.innerType.def.element;
+    expect(alerts.channels.map(({ kind }) => kind)).toEqual(kinds.def.shape.kind.options);
+    expect(alerts.channels.map(channelProblem)).toEqual(alerts.channels.map(() => null));
+    expect(parseSettings(renderSettings({ ...rest, alerts }), 'x')).toMatchObject({
+      kind: 'ok',
+      settings: { alerts },
     });
   });
 

@@ -112,6 +112,7 @@ describe('commands to the daemon', () => {
     { kind: 'fix-config', staged: 'keys-1', by: 'test' },
     { kind: 'confirm', by: 'test' },
     { kind: 'undo', id: 'A7.undo', by: 'test' },
+    { kind: 'alerts', what: 'retry', id: 't-I1-down', by: 'test' },
   ])('carry $kind as it was asked', async (asked) => {
     writeFileSync(join(dir, 'commands', 'a.json'), JSON.stringify({ ...asked, more: 'ignored' }));
     const taken: Request[] = [];

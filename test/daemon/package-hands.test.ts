@@ -115,7 +115,7 @@ describe('a repair of the package that a person asked for', () => {
     const told =
       'Repair P1 of the openclaw package, asked by immune fix-deps: 2 packages were restored; undo with "immune undo P1"';
     expect(notes).toEqual([
-      { because: told, notices: [{ kind: 'told', at: 1_000, incident: null, text: told }] },
+      { because: told, notices: [{ kind: 'told', at: 1_000, incident: null, text: told, asked: true }] },
     ]);
     // What the log said of the package until now is no word about this one.
     expect(commands).toEqual(['package-changed']);

@@ -91,6 +91,7 @@ beforeEach(() => {
     },
     policy: defaultPolicy,
     archives: { maxBytes: 2_147_483_648, keepVersions: 3 },
+    alerts: { notification: true, channels: [] },
     schedule: { deepProbe: '*/3 * * * *', snapshot: '7 * * * *', archive: '30 4 * * 0' },
   };
 });

@@ -121,6 +121,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     },
     policy: { ...defaultPolicy, ...options.policy },
     archives: { maxBytes: 2_147_483_648, keepVersions: 3 },
+    alerts: { notification: true, channels: [] },
     schedule: { deepProbe: '*/3 * * * *', snapshot: '7 * * * *', archive: '30 4 * * 0' },
   };
   const uid = process.getuid?.() ?? 0;
@@ -141,6 +142,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       onSecret: () => undefined,
       redact: (text) => text,
       startJob: async () => undefined,
+      openChannels: () => ({ channels: [], pingers: [], problems: [] }),
       signal: controller.signal,
     });
     return {

@@ -92,7 +92,10 @@ export async function runInstall(options: InstallOptions, deps: InstallerDeps): 
   if (outcome.kind === 'failed') throw installFailed(outcome, ground, deps);
   const mode = settings?.mode ?? (options.observe ? 'observe' : 'act');
   const linked = observed.link !== 'foreign';
-  lastWords({ target, ground, uid: deps.uid, mode, linked, path: deps.env['PATH'] }).forEach(deps.say);
+  const alerts = (settings?.alerts.channels.length ?? 0) > 0;
+  lastWords({ target, ground, uid: deps.uid, mode, linked, alerts, path: deps.env['PATH'] }).forEach(
+    deps.say,
+  );
   return 0;
 }
 

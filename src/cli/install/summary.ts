@@ -12,12 +12,15 @@ export function lastWords(request: {
   readonly path: string | undefined;
   /** Whether `immune` on the operator's PATH is our link. */
   readonly linked: boolean;
+  /** Whether the settings name a channel for alerts. */
+  readonly alerts: boolean;
 }): readonly string[] {
   const { target, ground, uid, mode } = request;
   const { link } = target;
   const onPath = (request.path ?? '').split(delimiter).includes(dirname(link.path));
   const ours = request.linked ? link.path : link.target;
   const command = onPath && request.linked ? 'immune' : ours;
+  const typed = command.includes(' ') ? `'${command.replaceAll("'", "'\\''")}'` : command;
   const guard =
     mode === 'act' ? 'It guards the gateway now.' : 'It only observes: it decides and tells, and never acts.';
   return [
@@ -26,7 +29,8 @@ export function lastWords(request: {
     `  settings  ${ground.paths.config}`,
     '  macOS may show "Background Items Added": that is openclaw-immune, leave it on in Login Items.',
     'Next:',
-    `  ${command.includes(' ') ? `'${command.replaceAll("'", "'\\''")}'` : command} status`,
+    `  ${typed} status`,
+    ...(request.alerts ? [`  ${typed} alerts test      a test message to each of your channels`] : []),
     `  ${manualTrigger(uid)}`,
     ...(onPath
       ? []

@@ -1,6 +1,7 @@
 import { actionsOf } from '../../core/incident.ts';
 import type { Incident } from '../../core/state.ts';
 import type { Instant } from '../../core/time.ts';
+import { alertProblems, alertsOf } from './alerts.ts';
 import { archiveProblems, archivesOf } from './archives.ts';
 import { notesOf } from './render.ts';
 import { snapshotProblems, snapshotsOf, trialOf } from './snapshots.ts';
@@ -72,6 +73,13 @@ export function statusJson(facts: StatusFacts): Readonly<Record<string, unknown>
       newest: iso(archives?.newestAt),
       openclaw: archives?.version ?? null,
       problems: archiveProblems(facts),
+    },
+    alerts: {
+      channels: alertsOf(facts)?.channels ?? null,
+      waiting: alertsOf(facts)?.waiting ?? null,
+      since: iso(alertsOf(facts)?.since),
+      givenUp: alertsOf(facts)?.givenUp ?? null,
+      problems: alertProblems(facts),
     },
     safeStart: facts.safeStart.kind,
     trial:

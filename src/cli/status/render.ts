@@ -2,6 +2,7 @@ import { since } from '../../core/time.ts';
 import { spell } from '../../core/words.ts';
 import { hookTrouble } from '../../gateway/safe-start-hook.ts';
 import { plainStyle, type Style } from '../style.ts';
+import { alertProblems, alertsOf } from './alerts.ts';
 import { archiveLines, archiveProblems } from './archives.ts';
 import { snapshotLines, snapshotProblems, trialLines, trialOf } from './snapshots.ts';
 import { gatewayOf, type StatusFacts, statusExitCode, watchdogOf } from './view.ts';
@@ -24,6 +25,7 @@ export function renderStatus(facts: StatusFacts, style: Style = plainStyle): str
       'safe start',
       safeStartLines(facts).map((line) => (facts.safeStart.kind === 'dropped' ? style.bad(line) : line)),
     ],
+    ['alerts', alertProblems(facts).map(style.bad)],
     ['trial', trialLines(facts)],
     ['next', nextLines(facts)],
     ['shortened', shortenedLines(facts)],
@@ -138,6 +140,7 @@ export function statusKey(facts: StatusFacts): string {
     notesOf(facts),
     snapshotProblems(facts),
     archiveProblems(facts),
+    alertsOf(facts)?.problem ?? null,
     trialOf(facts),
     settingsLines(facts),
   ]);
