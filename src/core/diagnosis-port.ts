@@ -49,7 +49,13 @@ export function portHeld({ evidence, rules, state }: Look): Diagnosis | null {
       stance: 'failing',
       cause: 'port-orphan',
       because: `${holder} and OpenClaw's lock, answers nothing and has no terminal: nobody's, and launchd's own cannot start beside it`,
-      step: { kind: 'end-orphan', label: rules.label, orphan: left, port: listener.port },
+      step: {
+        kind: 'end-orphan',
+        label: rules.label,
+        job: evidence.service.kind === 'not-loaded' ? 'parked' : 'loaded',
+        orphan: left,
+        port: listener.port,
+      },
       opensAfterMs: dueAfterMs,
       dueAfterMs,
     };

@@ -72,6 +72,8 @@ export type ActionStep =
   | {
       readonly kind: 'end-orphan';
       readonly label: string;
+      /** What comes up in its place: a job that waits for the port, or one that OpenClaw parked over its lock. */
+      readonly job: 'loaded' | 'parked';
       readonly orphan: ProcessIdentity;
       readonly port: number;
     }

@@ -114,16 +114,25 @@ async function start(step: Step<'start'>, { manager, signal }: Hands): Promise<A
   return outcomeOf(await manager.kickstart(step.label, { kill: false }), 'the gateway was started');
 }
 
-async function endOrphan({ label, orphan, port }: Step<'end-orphan'>, hands: Hands): Promise<ActionOutcome> {
-  const { manager, processes, clock, signal, uid } = hands;
-  const service = await manager.read(label);
-  // Without a job nothing would start in its place.
-  if (!isLoaded(service)) return refused(`the job is ${service.kind} now`);
+async function endOrphan(step: Step<'end-orphan'>, hands: Hands): Promise<ActionOutcome> {
+  const { orphan, port } = step;
+  const { processes, clock, signal, uid } = hands;
+  const other = await otherJob(step, hands.manager);
+  if (other !== null) return refused(other);
   const identity = { ...orphan, uid };
   return endListener(
     { identity, port, proof: 'orphan' },
     { ...hands.port, processes, clock, signal, termWaitMs },
   );
+}
+
+/** What has changed about the job, beside which nothing would start in the orphan's place; null: nothing. */
+async function otherJob({ label, job }: Step<'end-orphan'>, manager: ServiceManager): Promise<string | null> {
+  const service = await manager.read(label);
+  if (job === 'loaded') return isLoaded(service) ? null : `the job is ${service.kind} now`;
+  if (service.kind !== 'not-loaded') return `the job is ${service.kind} now`;
+  // Somebody who enables it is about to load it.
+  return (await manager.readDisabled(label)) === 'disabled' ? null : 'the job is not parked any more';
 }
 
 const isLoaded = ({ kind }: ServiceState): boolean =>

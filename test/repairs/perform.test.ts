@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ServiceOutcome, ServiceState } from '../../src/core/service.ts';
+import type { Disabled, ServiceOutcome, ServiceState } from '../../src/core/service.ts';
 import type { Action, ActionStep } from '../../src/core/state.ts';
 import { type Clock, instant, millis } from '../../src/core/time.ts';
 import { type Hands, noRepairs, perform } from '../../src/repairs/perform.ts';
@@ -15,6 +15,7 @@ interface World {
   /** Of an orphan on the port. */
   proof?: 'ours' | 'other';
   aborted?: boolean;
+  disabled?: Disabled;
 }
 
 const done: ServiceOutcome = { kind: 'done' };
@@ -42,7 +43,7 @@ function hands(world: World): { hands: Hands; deeds: string[] } {
   const manager: ServiceManager = {
     kind: 'launchd',
     read: async () => shift(world.states, { kind: 'not-loaded' }),
-    readDisabled: async () => 'enabled',
+    readDisabled: async () => world.disabled ?? 'enabled',
     labels: async () => [],
     enable: change('enable', () => done),
     bootstrap: change('bootstrap', () => done),
@@ -151,7 +152,9 @@ describe('a restart', () => {
 });
 
 describe('the end of an orphan', () => {
-  const end = action({ kind: 'end-orphan', label: 'gw', orphan: expected, port: 18_789 });
+  const step = { kind: 'end-orphan', label: 'gw', orphan: expected, port: 18_789 } as const;
+  const end = action({ ...step, job: 'loaded' });
+  const endBesideParked = action({ ...step, job: 'parked' });
   const waits: ServiceState = running(11);
 
   it('sends SIGTERM to exactly that process, and starts nothing', async () => {
@@ -175,6 +178,27 @@ describe('the end of an orphan', () => {
       expect(deeds).toEqual([]);
     },
   );
+
+  it('is done beside a job that OpenClaw parked over its lock', async () => {
+    const { hands: with_, deeds } = hands({
+      states: [{ kind: 'not-loaded' }],
+      disabled: 'disabled',
+      kickstarts: [],
+      alive: [true, false],
+    });
+    expect(await perform(endBesideParked, with_)).toMatchObject({ kind: 'done' });
+    expect(deeds).toEqual(['SIGTERM 10']);
+  });
+
+  it.each<[ServiceState, Disabled]>([
+    [running(11), 'disabled'],
+    [{ kind: 'not-loaded' }, 'enabled'],
+    [{ kind: 'not-loaded' }, 'unknown'],
+  ])('is refused when that job is no longer parked (%j, %s)', async (state, disabled) => {
+    const { hands: with_, deeds } = hands({ states: [state], disabled, kickstarts: [], alive: [true] });
+    expect(await perform(endBesideParked, with_)).toMatchObject({ kind: 'refused' });
+    expect(deeds).toEqual([]);
+  });
 
   it('sends nothing once its deadline has passed', async () => {
     const world: World = { states: [waits], kickstarts: [], alive: [true], aborted: true };
