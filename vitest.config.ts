@@ -2,6 +2,9 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    // Most of the time is spent waiting for real processes: two files at a time even where there are two processors, of
+    // which vitest would leave one idle.
+    maxWorkers: 2,
     coverage: {
       provider: 'v8',
       // The core is pure, so every branch of it can be shown; a file of types alone counts for nothing.
