@@ -19,7 +19,9 @@ export function post(book: AlertBook, { alert, code }: Post, desk: Desk): AlertB
   const { limit, windowMs } = desk.policy.alertsPerHour;
   const times = book.sentTimes.filter((time) => isWithin(time, at, windowMs));
   const room = roomFor(alert, limit);
-  const wanted = desk.channels.filter(({ minSeverity }) => isAtLeast(alert.severity, minSeverity));
+  const wanted = desk.channels.filter(
+    ({ name, minSeverity }) => isAtLeast(alert.severity, minSeverity) || isEndOfTold(book, alert, name),
+  );
   if (wanted.length > 0 && times.length >= room) {
     const overflow = collapsed(book.overflow, alert);
     return noted({ ...book, overflow }, { at, code: 'over-the-cap', incident, alert: null, about });
@@ -41,6 +43,17 @@ export function post(book: AlertBook, { alert, code }: Post, desk: Desk): AlertB
   if (wanted.length > 0) return told;
   const nowhere = desk.channels.length === 0 ? 'no-channel' : 'below-severity';
   return noted(told, { at, code: nowhere, incident, alert: id, about });
+}
+
+/** Whoever was told of an outage is told of its end, which is no bad news in itself. */
+function isEndOfTold({ entries }: AlertBook, { kind, incident, since }: Alert, channel: string): boolean {
+  if (kind !== 'recovered' && kind !== 'closed') return false;
+  return entries.some(
+    ({ alert, deliveries }) =>
+      alert.incident === incident &&
+      alert.since === since &&
+      deliveries.some((each) => each.channel === channel && each.state !== 'dropped'),
+  );
 }
 
 /** The last place is kept for what needs a person, and the one before it for the one message about all the others. */

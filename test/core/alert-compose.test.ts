@@ -86,6 +86,45 @@ describe('a journal line', () => {
     expect(codes(book).slice(-2)).toEqual(['superseded', 'needs-you']);
   });
 
+  it('tells the end wherever the outage was told, though the end itself is no bad news', () => {
+    const mixed = desk({}, ['critical', 'warning', 'info']);
+    const end = (book: AlertBook) =>
+      takeLine(book, lineOf(3, '03:00', { incident: null }, [notice('resolved', 'it is over')]), mixed);
+    const toWhom = (book: AlertBook) =>
+      book.entries.map(({ alert, deliveries }) => [alert.kind, deliveries.map(({ channel }) => channel)]);
+    const down = takeTime(opened(), moment('02:00'), mixed);
+    expect(toWhom(end(down))).toEqual([
+      ['down', ['mail', 'desk']],
+      ['recovered', ['mail', 'desk']],
+    ]);
+    const needed = takeLine(
+      down,
+      lineOf(2, '02:10', { incident: incidentOf() }, [notice('exhausted', 'needs you: no way')]),
+      mixed,
+    );
+    expect(toWhom(end(needed)).slice(1)).toEqual([
+      ['exhausted', ['phone', 'mail', 'desk']],
+      ['recovered', ['phone', 'mail', 'desk']],
+    ]);
+    // One of another time with the same number, and what was never sent there, count for nothing.
+    const other: AlertBook = {
+      ...needed,
+      entries: needed.entries.map(({ alert, deliveries }) => ({
+        alert: { ...alert, since: moment('00:01') },
+        deliveries,
+      })),
+    };
+    expect(toWhom(end(other)).at(-1)).toEqual(['recovered', ['desk']]);
+    const dropped: AlertBook = {
+      ...needed,
+      entries: needed.entries.map(({ alert, deliveries }) => ({
+        alert,
+        deliveries: deliveries.map((each) => ({ ...each, state: 'dropped' })),
+      })),
+    };
+    expect(toWhom(end(dropped)).at(-1)).toEqual(['recovered', ['desk']]);
+  });
+
   it('supersedes nothing that was delivered', () => {
     const late = takeTime(opened(), moment('02:00'), desk({}, ['info', 'info']));
     const sent: AlertBook = {
