@@ -60,6 +60,8 @@ bounded() {
   wait "$bounded_pid"
 }
 
+# Whether both are files of the same bytes; a folder in place of one is no word on the terminal.
+same() { cmp -s "$1" "$2" 2>/dev/null; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
 # Not 08: arithmetic takes that for an octal number, and ends the shell over it.
@@ -448,7 +450,7 @@ taken_at() { sed -n 's/^  "takenAt": "\([^"]*\)".*/\1/p' "$1/manifest.json" | he
 config_is_snapshot() {
   manifest_files "$1/manifest.json" | (
     while IFS= read -r name && IFS= read -r role && IFS= read -r mode && IFS= read -r sum && IFS= read -r path; do
-      cmp -s "$1/$name" "$path" || exit 1
+      same "$1/$name" "$path" || exit 1
     done
   )
 }
@@ -614,7 +616,7 @@ put_file() {
   mkdir -p "$folder" 2>/dev/null
   if [ -d "$real" ] || [ ! -e "$real" ]; then
     :
-  elif cp -p "$real" "$kept_part.was" 2>/dev/null && cmp -s "$real" "$kept_part.was"; then
+  elif cp -p "$real" "$kept_part.was" 2>/dev/null && same "$real" "$kept_part.was"; then
     like=$kept_part.was
   else
     # It cannot be read, but it can have a second name.
@@ -635,12 +637,12 @@ put_file() {
   else
     (set -C && cat "$2" >"$staged") && chmod "$3" "$staged"
   fi 2>/dev/null
-  cmp -s "$2" "$staged" || fault="$folder cannot be written to"
+  same "$2" "$staged" || fault="$folder cannot be written to"
   cp "$2" "$kept_part.put" 2>/dev/null && printf '%s\n' "$real" 2>/dev/null >"$kept_part.path" ||
     fault="$kept cannot be written to"
   # On disk before the name: after a power cut there is the old file or the new one.
   sync
-  [ -z "$like" ] || cmp -s "$real" "$like" || fault="$real was changed at this moment"
+  [ -z "$like" ] || same "$real" "$like" || fault="$real was changed at this moment"
   trap '' INT TERM HUP
   if [ -n "$fault" ]; then
     :
@@ -867,7 +869,7 @@ show_security() {
     make_scratch
     grep -E "(^|[\"'{,[:space:]])${word}[\"']?[[:space:]]*:" "$config" 2>/dev/null | tr -d ' \t,' | sort >"$scratch/now"
     grep -E "(^|[\"'{,[:space:]])${word}[\"']?[[:space:]]*:" "$1/openclaw.json" 2>/dev/null | tr -d ' \t,' | sort >"$scratch/then"
-    cmp -s "$scratch/now" "$scratch/then" || differing="$differing $word"
+    same "$scratch/now" "$scratch/then" || differing="$differing $word"
   done
   say 'Security settings come from the snapshot too: the lifeboat cannot carry over what was changed since.'
   if [ -n "$differing" ]; then
@@ -891,7 +893,7 @@ place_snapshot() {
   for wanted in include config; do
     while IFS= read -r name && IFS= read -r role && IFS= read -r mode && IFS= read -r sum && IFS= read -r path; do
       [ "$role" = "$wanted" ] || continue
-      ! cmp -s "$snapshot/$name" "$path" || continue
+      ! same "$snapshot/$name" "$path" || continue
       if ! put_file "$path" "$snapshot/$name" "$mode" </dev/null; then
         undo_next=''
         [ ! -e "$kept/1.path" ] || undo_next="immune undo $kept_name (takes back the files before it); "
@@ -1168,7 +1170,7 @@ undo() {
       continue
     fi
     # What was put there and is gone, or was never put there, has not been changed by anybody.
-    [ ! -e "$path" ] || cmp -s "$part.put" "$path" || cmp -s "$part.was" "$path" || changed="$changed $path"
+    [ ! -e "$path" ] || same "$part.put" "$path" || same "$part.was" "$path" || changed="$changed $path"
     if [ -e "$part.was" ]; then say "Would put back $path"; else say "Would move $path away: nothing stood there"; fi
   done
   if [ -n "$changed" ] && [ "$force" = no ] && [ "$dry" = no ]; then
@@ -1185,7 +1187,7 @@ undo() {
     elif [ ! -e "$part.was" ]; then
       move_away "$path"
     elif [ ! -d "$part.was" ]; then
-      cmp -s "$part.was" "$path" || put_file "$path" "$part.was" own </dev/null
+      same "$part.was" "$path" || put_file "$path" "$part.was" own </dev/null
     else
       [ ! -e "$path" ] || move_away "$path"
       [ -n "$fault" ] || mv "$part.was" "$path" || fault="$path cannot be put back"
