@@ -43,7 +43,13 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     return await perform(parsed);
   } catch (error) {
-    return explain(error);
+    const code = await explain(error);
+    // A program that reads our answer gets one; a person reads the same on standard error.
+    if (error instanceof UserError && argv.includes('--json')) {
+      const { reportRefusal } = await import('./cli/report.ts');
+      reportRefusal(error, process.stdout);
+    }
+    return code;
   }
 }
 

@@ -17,7 +17,7 @@ export interface Report {
 /** The last line for a person, or the one JSON object. Answers the exit code. */
 export function report(
   { exitCode, outcome, because, next = null, more = {} }: Report,
-  { json, context }: { readonly json: boolean; readonly context: Context },
+  { json, context }: { readonly json: boolean; readonly context: Pick<Context, 'out'> },
 ): number {
   const told = { version: 1, outcome, because, next, exitCode, ...more };
   const hint = next === null ? '' : `\n  next: ${next}`;
@@ -41,13 +41,18 @@ export async function reported(
     return await work();
   } catch (error) {
     if (!to.json || !(error instanceof UserError)) throw error;
-    const { exitCode, message, hint } = error;
-    const outcome = outcomeOf(exitCode);
-    return report(
-      { exitCode, outcome, because: message, next: hint, more: { ...to.blank, ...to.more?.() } },
-      to,
-    );
+    return reportRefusal(error, to.context.out, { ...to.blank, ...to.more?.() });
   }
+}
+
+/** The one JSON object of a command that ended with an error for people. Answers the exit code. */
+export function reportRefusal(
+  { exitCode, message, hint }: UserError,
+  out: Context['out'],
+  more: Readonly<Record<string, unknown>> = {},
+): number {
+  const told = { exitCode, outcome: outcomeOf(exitCode), because: message, next: hint, more };
+  return report(told, { json: true, context: { out } });
 }
 
 function outcomeOf(exitCode: number): string {

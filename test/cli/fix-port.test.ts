@@ -150,11 +150,12 @@ describe('immune fix-port', () => {
       'version',
       'outcome',
       'because',
+      'next',
+      'exitCode',
       'port',
       'verdict',
       'holders',
       'remedies',
-      'next',
     ]);
     expect(told).toMatchObject({ version: 1, outcome: 'foreign', verdict: 'foreign', port: stranger.port });
     expect(told.holders[0]).toMatchObject({ pid: stranger.pid, who: 'foreign', hasTerminal: false });

@@ -109,6 +109,20 @@ describe('the program', () => {
     expect((await immune([])).code).toBe(2);
   });
 
+  it.each([
+    ['check', '--json'],
+    ['snapshots', 'list', '--json'],
+    ['fix-port', '--dry-run', '--json'],
+    ['restart', '--dry-run', '--json'],
+    ['restart', '--jsn', '--json'],
+  ])('gives a program its object where it fails, too: %s %s %s', async (...args) => {
+    const { code, out } = await immune(args);
+    const told = JSON.parse(out);
+    expect(code).toBe(2);
+    expect(told).toMatchObject({ version: 1, outcome: 'failed', exitCode: 2 });
+    expect([told.because, told.next].every((text) => typeof text === 'string' && text !== '')).toBe(true);
+  });
+
   it('tells the status with an empty environment, before anything is installed', async () => {
     const child = spawn(process.execPath, [main, 'status'], { env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
     const out = text(child.stdout);

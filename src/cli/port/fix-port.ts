@@ -196,7 +196,17 @@ function end(view: PortView, { ask, context }: Fixing, ending: Ending): number {
   const { port, verdict, holders } = view;
   const text = ask.json
     ? JSON.stringify(
-        { version: 1, outcome, because, port, verdict, holders: holders.map(holderJson), remedies, next },
+        {
+          version: 1,
+          outcome,
+          because,
+          next,
+          exitCode,
+          port,
+          verdict,
+          holders: holders.map(holderJson),
+          remedies,
+        },
         null,
         2,
       )
