@@ -48,7 +48,8 @@ describe.each(kinds)('a power cut on %s', (kind) => {
     const disk = diskOf(kind, context);
     let lost = 0;
     const acknowledged: string[] = [];
-    for (let trial = 0; trial < trials; trial += 1) {
+    // Where somebody else on this machine synced in between, the cut took nothing and proves nothing: one more.
+    for (let trial = 0; lost < trials && trial < 4 * trials; trial += 1) {
       // A process of its own, which is gone after the cut as every process is.
       const recorder = await startRecorder(disk.root);
       disk.settle();
@@ -70,7 +71,7 @@ describe.each(kinds)('a power cut on %s', (kind) => {
         after.close();
       }
     }
-    expect(lost).toBeGreaterThan(trials / 2);
+    expect(lost).toBe(trials);
   });
 
   it('right after a label leaves it there, with its plain copy', async (context) => {
