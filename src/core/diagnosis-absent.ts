@@ -124,11 +124,11 @@ function notLoaded(look: Look): Diagnosis {
 }
 
 function parked(look: Look): Diagnosis {
-  const { evidence, state, now, rules } = look;
-  const lastUnpark = state.unparks[state.unparks.length - 1];
-  // Only if it was started in between: an unpark of ours that failed is no second park.
-  const started = state.bootsSinceUnpark > 0;
-  if (lastUnpark !== undefined && started && now - lastUnpark < rules.policy.reloadWindowMs) {
+  const { evidence, rules } = look;
+  // Who stands in its way is seen: no need to ask whether it is for the same cause as the last time.
+  const held = portHeld(look);
+  if (held !== null) return held;
+  if (isParkedAgain(look)) {
     return {
       stance: 'untouchable',
       cause: 'parked-again',
@@ -137,8 +137,6 @@ function parked(look: Look): Diagnosis {
       dueAfterMs: rules.policy.pendedGraceMs,
     };
   }
-  const held = portHeld(look);
-  if (held !== null) return held;
   const cause = evidence.parkCause;
   if (cause.kind === 'gone') {
     return {
@@ -160,4 +158,13 @@ function parked(look: Look): Diagnosis {
     because: `OpenClaw parked itself (disabled and unloaded its own job): ${why}`,
     dueAfterMs: rules.policy.pendedGraceMs,
   };
+}
+
+function isParkedAgain({ state, now, rules }: Look): boolean {
+  const lastUnpark = state.unparks[state.unparks.length - 1];
+  if (lastUnpark === undefined || now - lastUnpark >= rules.policy.reloadWindowMs) return false;
+  // What it parked over was ended after that: this is another park, and has one start of its own.
+  if (state.orphanEnded !== null && state.orphanEnded.at >= lastUnpark) return false;
+  // Only if it was started in between: an unpark of ours that failed is no second park.
+  return state.bootsSinceUnpark > 0;
 }

@@ -64,6 +64,24 @@ test('with the job parked over this very lock it is ended as well, and the job u
   expect(t.deeds).toEqual(['end-orphan', 'unpark']);
 });
 
+test('parked over it soon after an unpark for another cause: it is ended, and the job un-parked once more', () => {
+  const t = transcriptOfServing();
+  const parked = (line: string, cause: 'gone' | 'present') => world.parked(moment(line), cause);
+  t.keepsSeeing(['00:10', '00:25'], 'parked, its cause is gone', on(parked('00:09', 'gone'), ground.sound));
+  t.ends('00:27', 'done');
+  t.keepsSeeing(['00:29', '00:31', 2], "launchd's own boots", on(world.booting(), ground.sound));
+  t.keepsSeeing(['00:33', '01:13'], 'parked over the orphan', both(parked('00:32', 'present')));
+  t.ends('01:15', 'done', 'process 77 ended after SIGKILL');
+  // Two actions in five minutes is what there is.
+  t.keepsSeeing(['01:17', '05:25', 2], 'parked, and nobody there', on(parked('00:32', 'gone'), ground.sound));
+  expect(t.deeds).toEqual(['unpark', 'end-orphan', 'unpark']);
+  t.ends('05:27', 'done');
+  t.keepsSeeing(['05:29', '05:31', 2], "launchd's own boots", on(world.booting(world.third), ground.sound));
+  t.keepsSeeing(['05:33', '30:00', 5], 'parked again', on(parked('05:32', 'gone'), ground.sound));
+  expect(t.deeds).toEqual(['unpark', 'end-orphan', 'unpark']);
+  expect(t.read()).toContain('parked-again');
+});
+
 test('beside a job that an operator has stopped it is left alone', () => {
   const t = transcriptOfServing();
   t.keepsSeeing(
