@@ -34,6 +34,7 @@ export const policyWords: Readonly<Record<keyof Policy, string>> = {
   editGraceMs:
     'A config file that was just changed is left alone for this long, even when the gateway is down.',
   latentTellMs: 'An invalid config under a serving gateway is told after this long.',
+  noteTellMs: 'What is odd about a serving gateway is told when it has lasted this long.',
   latentMendMs: 'A package that became incomplete under a serving gateway is repaired after this long.',
   validatorMs: "OpenClaw's own config validator is given up on after this long.",
   soakMs: 'A config is verified once the gateway has booted with it and been ready for this long.',

@@ -64,6 +64,9 @@ export interface Policy {
   /** A bad config under a serving gateway is told after this long: a file is saved in one go, and whoever broke it is
    *  still at the keyboard. */
   readonly latentTellMs: Millis;
+  /** What a look notes beside a gateway that serves (a refused readiness, an unknown listener) is told when each look
+   *  for so long has it: one that falls into a gateway's last moment says nothing. */
+  readonly noteTellMs: Millis;
   /** A package that became incomplete under a serving gateway is left alone for so long: whoever took something away
    *  may be putting something else in its place. */
   readonly latentMendMs: Millis;
@@ -143,6 +146,7 @@ export const defaultPolicy: Policy = {
   flapStableMs: minutes(10),
   editGraceMs: seconds(10),
   latentTellMs: seconds(5),
+  noteTellMs: seconds(60),
   latentMendMs: seconds(60),
   validatorMs: seconds(60),
   soakMs: seconds(120),

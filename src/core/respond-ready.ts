@@ -18,16 +18,18 @@ const unaskedFactor = 2;
 /** The gateway serves: what holds besides is told once, and an open incident closes when it has served for long enough. */
 export function ready(named: State, { also }: Assessment, moment: Moment): Decision {
   const { now } = moment;
+  const others = othersOf(named, also);
   const calm: State = {
     ...named,
     failing: null,
     unknownSince: null,
     wanted: 'up',
     graceUntil: null,
+    noted: notedOf(named, others, now),
   };
   const { state, notices } = tellNews(
     calm,
-    { news: newsOf(calm, also, moment), isGood: isGood(moment) },
+    { news: newsOf(calm, { also, others }, moment), isGood: isGood(moment) },
     now,
   );
   const mending = mendLatent({ ...moment, state });
@@ -103,26 +105,45 @@ interface News {
   readonly text: string;
 }
 
-function newsOf(state: State, also: Assessment['also'], { evidence }: Moment): readonly News[] {
-  // Notes beyond the findings; a finding is told once by its cause, for its words may change from look to look.
+/** Notes beyond the findings, by their kind: the words behind the colon may change from look to look. */
+function othersOf({ notes }: State, also: Assessment['also']): readonly News[] {
   const words = also.map(({ because }) => because);
-  const others = state.notes.filter((note) => !words.includes(note));
-  const flaps = state.flapping
+  return notes
+    .filter((note) => !words.includes(note))
+    .map((text) => ({ key: text.replace(/:.*/s, ''), text }));
+}
+
+const notedOf = ({ noted }: State, others: readonly News[], now: Instant): State['noted'] =>
+  [...new Set(others.map(({ key }) => key))].map((key) => {
+    const known = noted.find((each) => each.key === key);
+    // One from the future is of before the clock was set back.
+    return known === undefined || known.since > now ? { key, since: now } : known;
+  });
+
+function newsOf(
+  { noted, told, flapping, losses }: State,
+  { also, others }: { readonly also: Assessment['also']; readonly others: readonly News[] },
+  { evidence, now, rules }: Moment,
+): readonly News[] {
+  const lasting = ({ key }: News): boolean =>
+    told.includes(key) ||
+    noted.some((each) => each.key === key && since(each.since, now) >= rules.policy.noteTellMs);
+  const flaps = flapping
     ? [
         {
           key: 'flapping',
-          text: `${flappingText} the gateway was lost ${state.losses.length} times in a short while; that stays one incident until it holds`,
+          text: `${flappingText} the gateway was lost ${losses.length} times in a short while; that stays one incident until it holds`,
         },
       ]
     : [];
   return [
+    // A finding is told once by its cause, for its words may change from look to look.
     ...also.map(({ cause, because }) => ({
       // Each bad content of the config has a fault of its own.
       key: cause === 'config-latent' ? `${latent}${configKey(evidence.ground.config)}` : `also:${cause}`,
       text: because,
     })),
-    // By its kind: the words behind the colon may change from look to look.
-    ...others.map((text) => ({ key: text.replace(/:.*/s, ''), text })),
+    ...others.filter(lasting),
     ...flaps,
   ];
 }

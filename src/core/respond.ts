@@ -89,6 +89,7 @@ function name(state: State, { lead, also }: Assessment, evidence: Evidence): Sta
     cause: lead.cause,
     because: lead.because,
     notes: lead.stance === 'ready' ? [...also.map(({ because }) => because), ...lead.notes] : [],
+    noted: lead.stance === 'ready' ? state.noted : [],
     also: also.map(({ cause }) => cause),
     leftDown,
     // Whoever started it: no start belongs to a repair any more.

@@ -185,6 +185,8 @@ export interface State {
   readonly because: string;
   /** Facts worth telling that are no failure: an auth mismatch, a 503 readiness. */
   readonly notes: readonly string[];
+  /** The kinds of these, and since when each look has had them. */
+  readonly noted: readonly { readonly key: string; readonly since: Instant }[];
   /** Causes that hold beside the leading one. */
   readonly also: readonly Cause[];
   /** What the operator asked of the service manager. */
@@ -259,6 +261,7 @@ export const initialState: State = {
   cause: 'unknown',
   because: 'the watchdog has just started and has not looked yet',
   notes: [],
+  noted: [],
   also: [],
   wanted: 'up',
   incident: null,

@@ -208,7 +208,7 @@ describe('what a message says', () => {
     t.at('00:00', world.serving());
     t.at('00:10', world.connectionBroke());
     t.hold('00:12', '03:00', world.readiness503);
-    expect(t.told).toEqual(['00:12 told']);
+    expect(t.told).toEqual(['01:12 told']);
     expect(t.codes).toEqual(['in-grace', 'condition', 'healed-in-grace']);
   });
 

@@ -66,38 +66,67 @@ describe('the port and the secret', () => {
   });
 
   test.each([
-    ['a changed token', world.authMismatch, /auth mismatch/],
-    ['readiness 503 for ever', world.readiness503, /readiness 503: telegram/],
+    ['a changed token', '00:10', world.authMismatch, /auth mismatch/],
+    ['readiness 503 for ever', '01:10', world.readiness503, /readiness 503: telegram/],
     [
       'another protocol',
+      '01:10',
       world.but(world.serving(), (at) => ({ socket: { kind: 'protocol-mismatch', at, because: '5' } })),
       /protocol mismatch/,
     ],
     [
       'a failing health request',
+      '01:10',
       world.but(world.serving(), { rpc: { kind: 'failed', because: 'timeout' } }),
       /health request failed/,
     ],
     [
       'no secret to be had',
+      '01:10',
       world.but(world.serving(), { socket: { kind: 'not-tried', because: 'token in 1Password' } }),
       /by \/healthz only: token in 1Password/,
     ],
     [
       'a host that suspends it',
+      '01:10',
       world.but(world.serving(), (at) => ({
         socket: { ...world.serving()(at).socket, suspension: 'suspending' } as never,
       })),
       /asked it to suspend/,
     ],
-  ])('%s: ready, told once, zero restarts', (_name, seen, text) => {
+  ])('%s: ready, told once (at %s), zero restarts', (_name, at, seen, text) => {
     const story = tellOfServing();
     story.hold('00:10', '2:00:00', seen);
     expect(story.deeds).toEqual([]);
-    expect(story.heard).toEqual(['00:10 told']);
+    expect(story.heard).toEqual([`${at} told`]);
     expect(story.texts[0]).toMatch(text);
     expect(story.phase).toBe('healthy');
     expect(story.state.notes).toHaveLength(1);
+  });
+
+  test('what only the last look at a dying gateway notes is told to nobody', () => {
+    const story = tellOfServing();
+    const dying = world.but(world.serving(), {
+      socket: { kind: 'not-tried', because: 'the listener is foreign' },
+      listener: { kind: 'unknown', because: 'lsof gave no answer' },
+      rpc: { kind: 'failed', because: 'read ECONNRESET (1006)' },
+    });
+    story.at('10:00', dying);
+    expect(story.state.notes).toHaveLength(3);
+    story.hold('10:05', '10:50', world.booting());
+    story.at('11:10', dying);
+    story.hold('11:15', '20:00', world.serving(world.second));
+    expect(story.texts.join()).not.toMatch(/health request|could not be determined|by \/healthz/);
+  });
+
+  test('a note counts from the first look that has it, also where the clock is set back', () => {
+    const story = tellOfServing();
+    story.at('10:00', world.readiness503);
+    story.at('05:00', world.readiness503);
+    story.at('05:59', world.readiness503);
+    expect(story.heard).toEqual([]);
+    story.at('06:00', world.readiness503);
+    expect(story.heard).toEqual(['06:00 told']);
   });
 
   test('observing only: decides and tells once, never acts, still resolves', () => {

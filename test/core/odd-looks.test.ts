@@ -44,7 +44,11 @@ describe('a look that comes half way', () => {
 
   test('a readiness of 503 without a reason is said so', () => {
     const story = tellOfServing();
-    story.at('00:10', world.but(world.serving(), { readiness: { kind: 'not-ready', failing: [] } }));
+    story.hold(
+      '00:10',
+      '01:10',
+      world.but(world.serving(), { readiness: { kind: 'not-ready', failing: [] } }),
+    );
     expect(story.texts).toEqual(['readiness 503: no reason given']);
   });
 

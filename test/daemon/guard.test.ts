@@ -178,7 +178,7 @@ describe.concurrent('a guarded gateway', { timeout: 90_000 }, () => {
   });
 
   it('that is not ready (503) is told once and never restarted', async ({ expect, onTestFinished }) => {
-    const on = await stage(onTestFinished);
+    const on = await stage(onTestFinished, { policy: { ...policy, noteTellMs: seconds(1) } });
     const pid = on.pid();
     standing(on, { readyFailing: ['telegram'] });
     // The practice gateway takes a fault over within a moment; only then is there something to find.
@@ -191,6 +191,7 @@ describe.concurrent('a guarded gateway', { timeout: 90_000 }, () => {
     );
     const status = await until(on, (now) => now.state.notes.some((note) => note.includes('telegram')));
     expect(status.state.phase.kind).toBe('healthy');
+    await until(on, (now) => now.state.told.length > 0);
     await on.clock.sleep(seconds(2));
     expect(notices(on).filter((notice) => notice.kind === 'told')).toHaveLength(1);
     expect(intents(on)).toEqual([]);

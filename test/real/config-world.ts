@@ -47,6 +47,7 @@ export const shortened = {
   stableMs: '2s',
   editGraceMs: '1s',
   latentTellMs: '2s',
+  noteTellMs: '4s',
   soakMs: '4s',
   trialWatchMs: '15s',
   trialMaxMs: '60s',

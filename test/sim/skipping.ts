@@ -108,6 +108,7 @@ function nextDeadline(state: State, evidence: Evidence, policy: Policy, now: num
   for (const at of state.unparks) end(at + policy.reloadWindowMs);
   for (const at of state.reinstalls) end(at + policy.reinstalls.windowMs);
   for (const at of state.rollbacks) end(at + policy.rollbacks.windowMs);
+  for (const { since } of state.noted) end(since + policy.noteTellMs);
   if (state.configSeen !== null && evidence.ground.config.kind === 'faulty') {
     end(state.configSeen.since + policy.editGraceMs);
     end(state.configSeen.since + policy.latentTellMs);

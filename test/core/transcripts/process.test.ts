@@ -210,23 +210,24 @@ test('it serves, and does not take our token: told, never a restart or a rollbac
   `);
 });
 
-test('one note takes the place of another: the new one is told, the end of the old one is not', () => {
+test('one thing takes the place of another: the new one is told, the end of the old one is not', () => {
   const t = transcriptOfServing();
-  t.sees('00:10', 'it refuses our token', world.authMismatch);
-  t.sees('00:20', 'it takes our token, and is not ready', world.readiness503);
-  t.sees('00:30', 'it is ready', world.serving());
+  const refused = world.but(world.authMismatch, { readiness: { kind: 'not-ready', failing: ['telegram'] } });
+  t.sees('00:10', 'it refuses our token, and is not ready', refused);
+  t.sees('01:10', 'it takes our token, and is still not ready', world.readiness503);
+  t.sees('01:20', 'it is ready', world.serving());
   expect(t.read()).toMatchInlineSnapshot(`
     00:00  the gateway serves
         00:00  healthy: serving | the gateway answers and the held connection is accepted
-    00:10  it refuses our token
+    00:10  it refuses our token, and is not ready
         00:10  healthy: serving (also auth-mismatch) | the gateway answers and process 100 of its job listens
         00:10  [told] auth mismatch: the gateway refused the token in its own config (AUTH_TOKEN_MISMATCH); watching
                  by /healthz
-    00:20  it takes our token, and is not ready
-        00:20  healthy: serving | the gateway answers and the held connection is accepted
-        00:20  [told] readiness 503: telegram
-    00:30  it is ready
-        00:30  [told] what was told before is over (readiness 503): the gateway serves
+    01:10  it takes our token, and is still not ready
+        01:10  healthy: serving | the gateway answers and the held connection is accepted
+        01:10  [told] readiness 503: telegram
+    01:20  it is ready
+        01:20  [told] what was told before is over (readiness 503): the gateway serves
   `);
 });
 

@@ -27,6 +27,7 @@ const shortened = {
   stableMs: '2s',
   editGraceMs: '1s',
   latentTellMs: '4s',
+  noteTellMs: '4s',
   // The same gateway is lost some fifty times in half an hour: on purpose.
   flap: { limit: 1_000, windowMs: '2h' },
   memoryBytes: 1_500_000_000,
