@@ -1,11 +1,12 @@
 import type { Settings } from '../config/settings.ts';
 import { blockers } from '../core/blockers.ts';
+import type { Cause } from '../core/cause.ts';
 import { diagnose } from '../core/diagnosis.ts';
 import type { Evidence, HealthzEvidence } from '../core/evidence.ts';
 import { noteGeneration } from '../core/generation.ts';
 import type { Look, Rules } from '../core/look.ts';
 import type { Disabled, ServiceState } from '../core/service.ts';
-import type { Cause, State } from '../core/state.ts';
+import type { State } from '../core/state.ts';
 import { sightGateway } from '../daemon/gateway-sight.ts';
 import { readLastState } from '../daemon/last-state.ts';
 import type { Context } from './context.ts';

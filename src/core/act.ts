@@ -1,8 +1,9 @@
 import { isDisruptive, isPaid } from './budget.ts';
+import type { Cause } from './cause.ts';
 import { type Change, tell } from './incident.ts';
 import { deadlineMsOf, type Failing, type Permit, permit, rungOf, stepWords } from './ladder.ts';
 import type { Rules } from './look.ts';
-import type { Action, ActionStep, Cause, Open, State } from './state.ts';
+import type { Action, ActionStep, Open, State } from './state.ts';
 import { strained } from './strain.ts';
 import { type Instant, plus } from './time.ts';
 

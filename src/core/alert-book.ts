@@ -1,8 +1,9 @@
 import type { AlertKind, Entry, Severity } from './alert.ts';
 import type { Reason } from './alert-reasons.ts';
+import type { Cause } from './cause.ts';
 import type { Notice } from './notice.ts';
 import type { Policy } from './policy.ts';
-import type { Cause, Incident, Rung, State } from './state.ts';
+import type { Incident, Rung, State } from './state.ts';
 import type { Instant } from './time.ts';
 
 /** The open incident, as far as telling it goes. */

@@ -1,5 +1,6 @@
 import type { AlertIncident, FlapEpisode, Overflow } from './alert-book.ts';
-import type { Attempt, Cause } from './state.ts';
+import type { Cause } from './cause.ts';
+import type { Attempt } from './state.ts';
 import { type Instant, since } from './time.ts';
 import { spell } from './words.ts';
 

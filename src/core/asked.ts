@@ -1,6 +1,7 @@
 import { announce } from './act.ts';
 import { type Blocker, blockers } from './blockers.ts';
 import { budget, isPaid } from './budget.ts';
+import type { Cause } from './cause.ts';
 import { type Decision, decision, inDoubt } from './decision.ts';
 import { diagnose } from './diagnosis.ts';
 import { isBooting } from './diagnosis-running.ts';
@@ -11,7 +12,7 @@ import { budgetWords, stepWords } from './ladder.ts';
 import type { Diagnosis, Look, Rules } from './look.ts';
 import type { Notice } from './notice.ts';
 import type { Policy } from './policy.ts';
-import type { ActionStep, Cause, State } from './state.ts';
+import type { ActionStep, State } from './state.ts';
 import { type Instant, type Millis, millis, since } from './time.ts';
 
 /** What comes of a person's order to start or restart the gateway. */

@@ -1,8 +1,8 @@
 import { configBlocker } from './blocker-config.ts';
 import { packageBlocker } from './blocker-package.ts';
 import { surroundingsBlockers } from './blocker-surroundings.ts';
+import type { Cause } from './cause.ts';
 import type { Confidence, Look } from './look.ts';
-import type { Cause } from './state.ts';
 
 /** Something that keeps a start of the gateway from succeeding, whatever launchd does. */
 export interface Blocker {

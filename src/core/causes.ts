@@ -1,4 +1,5 @@
-import type { Cause, Rung } from './state.ts';
+import type { Cause } from './cause.ts';
+import type { Rung } from './state.ts';
 
 /** Where the ladder is entered for a cause: a rung that acts, L4 to tell a person, or nothing to do at all. */
 type Entry = Rung | 'L4' | 'none';

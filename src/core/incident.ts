@@ -1,9 +1,10 @@
+import type { Cause } from './cause.ts';
 import { noteLoss } from './flap.ts';
 import { isInPlace } from './in-place.ts';
 import type { Notice } from './notice.ts';
 import type { Policy } from './policy.ts';
 import type { Standing } from './standing.ts';
-import { type Cause, type Incident, isOpen, type Open, type State } from './state.ts';
+import { type Incident, isOpen, type Open, type State } from './state.ts';
 import { type Instant, since } from './time.ts';
 import { spell } from './words.ts';
 

@@ -1,8 +1,9 @@
 import { type Budget, budget, isDisruptive, isPaid } from './budget.ts';
+import type { Cause } from './cause.ts';
 import type { Diagnosis } from './look.ts';
 import type { Policy } from './policy.ts';
 import { isSilence } from './silence.ts';
-import type { ActionStep, Attempt, Cause, Incident, Open, Rung, State } from './state.ts';
+import type { ActionStep, Attempt, Incident, Open, Rung, State } from './state.ts';
 import { backoffUntil } from './strain.ts';
 import { type Instant, type Millis, millis, plus, seconds } from './time.ts';
 import { spell, spellUntil } from './words.ts';

@@ -1,6 +1,7 @@
+import type { Cause } from './cause.ts';
 import type { Evidence } from './evidence.ts';
 import type { Policy } from './policy.ts';
-import type { ActionStep, Cause, State } from './state.ts';
+import type { ActionStep, State } from './state.ts';
 import type { Instant, Millis } from './time.ts';
 
 /** What decisions are made by, besides state and evidence. */

@@ -1,6 +1,7 @@
+import type { Cause } from './cause.ts';
 import type { Policy } from './policy.ts';
 import { isSilence } from './silence.ts';
-import type { Cause, State } from './state.ts';
+import type { State } from './state.ts';
 import type { Instant } from './time.ts';
 
 type Failing = State & { readonly failing: NonNullable<State['failing']> };

@@ -1,4 +1,4 @@
-import type { Cause } from './state.ts';
+import type { Cause } from './cause.ts';
 
 /** Causes of one and the same silence: learning more of it does not begin it anew. */
 export function isSilence(cause: Cause): boolean {

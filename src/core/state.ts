@@ -1,52 +1,7 @@
+import type { Cause } from './cause.ts';
 import type { ProcessIdentity } from './service.ts';
 import type { Standing } from './standing.ts';
 import { type Instant, type Millis, millis } from './time.ts';
-
-/** Every cause the watchdog can name. `causes.ts` and docs/causes.md say how each looks and what is done. */
-export type Cause =
-  | 'serving'
-  | 'booting'
-  | 'draining'
-  | 'crashed'
-  | 'crash-loop'
-  | 'hung'
-  | 'boot-stalled'
-  | 'listener-lost'
-  | 'relaunch-late'
-  | 'pended'
-  | 'job-stopped'
-  | 'unloaded'
-  | 'unloaded-again'
-  | 'parked'
-  | 'parked-cause-present'
-  | 'parked-again'
-  | 'stopped-by-operator'
-  | 'disabled-by-operator'
-  | 'not-installed'
-  | 'port-foreign'
-  | 'port-orphan'
-  | 'two-gateways'
-  | 'config-invalid'
-  | 'config-clobbered'
-  | 'config-latent'
-  | 'half-install'
-  | 'dependency-missing'
-  | 'dist-corrupted'
-  | 'dependency-latent'
-  | 'plugin-broken'
-  | 'node-missing'
-  | 'environment-broken'
-  | 'schema-newer'
-  | 'disk-full'
-  | 'descriptors'
-  | 'memory-runaway'
-  | 'auth-mismatch'
-  | 'channels-suppressed'
-  | 'update-running'
-  | 'host-suspended'
-  | 'woken'
-  | 'no-domain'
-  | 'unknown';
 
 /** One life of the gateway. `startedAt` comes from the operating system; the other times are the watchdog's own. */
 export interface Generation {

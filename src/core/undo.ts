@@ -1,6 +1,7 @@
+import type { Cause } from './cause.ts';
 import { isInPlace } from './in-place.ts';
 import type { Assessment, Diagnosis, Look } from './look.ts';
-import type { ActionStep, Cause, Open, State } from './state.ts';
+import type { ActionStep, Open, State } from './state.ts';
 
 /** So many starts must have failed since a repair before it is said not to have helped. */
 const failedStarts = 2;

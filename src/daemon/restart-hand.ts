@@ -1,7 +1,8 @@
 import { type Asked, answerRestart, orderWithinMs } from '../core/asked.ts';
+import type { Cause } from '../core/cause.ts';
 import type { Evidence } from '../core/evidence.ts';
 import type { Rules } from '../core/look.ts';
-import type { Attempt, Cause, State } from '../core/state.ts';
+import type { Attempt, State } from '../core/state.ts';
 import { type Clock, type Millis, millis, seconds } from '../core/time.ts';
 import { spell } from '../core/words.ts';
 import type { Answer, Request } from './commands.ts';

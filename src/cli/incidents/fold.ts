@@ -1,5 +1,6 @@
+import type { Cause } from '../../core/cause.ts';
 import { stepWords } from '../../core/ladder.ts';
-import type { Action, Attempt, Cause, Incident, State } from '../../core/state.ts';
+import type { Action, Attempt, Incident, State } from '../../core/state.ts';
 import { type Instant, instant } from '../../core/time.ts';
 import type { JournalLine } from '../../daemon/journal.ts';
 

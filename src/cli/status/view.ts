@@ -1,8 +1,8 @@
+import type { Cause } from '../../core/cause.ts';
 import { inDoubt } from '../../core/decision.ts';
 import type { HealthzEvidence } from '../../core/evidence.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { ServiceState } from '../../core/service.ts';
-import type { Cause } from '../../core/state.ts';
 import type { Instant } from '../../core/time.ts';
 import type { StatusReading } from '../../daemon/status-file.ts';
 import type { SafeStartHook } from '../../gateway/safe-start-hook.ts';

@@ -1,5 +1,6 @@
+import type { Cause } from '../../../src/core/cause.ts';
 import type { Notice } from '../../../src/core/notice.ts';
-import type { Cause, State } from '../../../src/core/state.ts';
+import type { State } from '../../../src/core/state.ts';
 import { journalSince, type Mark } from '../acts.ts';
 import type { JournalEntry, WatchdogHome } from '../watchdog-home.ts';
 import type { Ending } from './fault.ts';
