@@ -21,8 +21,6 @@ import { told } from './watching.ts';
 // What a config fault is followed by, and one gateway with one watchdog for all of a version (see config-world.ts for what is
 // shortened).
 
-/** A failed start, the validator several times, a boot and calm, each at its own bound. */
-export const caseTimeoutMs = 480_000;
 /** From the fault to a gateway that serves, on a busy machine. */
 export const recoveryTimeoutMs = 150_000;
 const maxValidatorRuns = 7;
@@ -44,7 +42,7 @@ export function inOneWorld<W extends ConfigWorld>(
     };
     afterAll(end);
     for (const [name, act] of cases) {
-      test(name, { timeout: caseTimeoutMs }, async () => {
+      test(name, async () => {
         world ??= await make();
         try {
           await act(world);

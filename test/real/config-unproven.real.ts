@@ -2,14 +2,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { lookedFor, markNow } from './acts.ts';
-import {
-  caseTimeoutMs,
-  freshWorld,
-  inOneWorld,
-  recoveries,
-  recoveryTimeoutMs,
-  stepsSince,
-} from './config-cases.ts';
+import { freshWorld, inOneWorld, recoveries, recoveryTimeoutMs, stepsSince } from './config-cases.ts';
 import { baseText, configFaults, textOf, withKey } from './config-faults.ts';
 import {
   type ConfigWorld,
@@ -42,7 +35,6 @@ watchdogScenario(
   {
     version: newestVersion,
     start: false,
-    timeoutMs: caseTimeoutMs,
   },
   async (gateway, watchdog) => {
     await watchdog.setPolicy(shortened);

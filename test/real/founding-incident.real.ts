@@ -18,7 +18,7 @@ const leftAloneMs = 75_000;
 
 watchdogScenario(
   'config rejected, ws missing and Tailscale on the port at once: all of it is told once, nothing is tried, and mended by hand it is resolved once (stableMs 10 s, portGraceMs 60 s, soakMs 12 h)',
-  { ownPackage: true, timeoutMs: 900_000 },
+  { ownPackage: true },
   async (gateway, watchdog) => {
     // Long enough that a busy machine's validator has spoken before the one notice.
     await watchdog.setPolicy({ stableMs: '10s', portGraceMs: '60s', soakMs: '12h' });

@@ -42,7 +42,7 @@ function setFact({ data }: WatchdogHome, key: string, value: string): void {
 
 watchdogScenario(
   'lifeboat: with our Node deleted it looks, restarts a gateway that hangs once, and restores a verified config; the installer brings all of it back (soakMs 4 s, lifeboat looks every 2 s)',
-  { timeoutMs: 900_000 },
+  {},
   async (gateway, watchdog) => {
     await gateway.waitReady();
     await watchdog.setPolicy({ soakMs: '4s' });

@@ -38,7 +38,7 @@ async function unload(gateway: GatewayHome, target: string): Promise<void> {
 
 watchdogScenario(
   'safe start: the hook is in, the gateway serves through it with our program hanging, read-only and gone, and it comes out again',
-  { ownPackage: true, install: ['--safe-start'], timeoutMs: 480_000 },
+  { ownPackage: true, install: ['--safe-start'] },
   async (gateway, watchdog) => {
     expect(watchdog.installed.stdout).toContain('the gateway will restart once');
     const wrapper = wrapperOf(watchdog);
@@ -73,7 +73,7 @@ watchdogScenario(
 
 watchdogScenario(
   'safe start: with ws missing the first start serves, beside the watchdog and without one (soak 4 s)',
-  { ownPackage: 'bytes', install: ['--safe-start'], timeoutMs: 480_000 },
+  { ownPackage: 'bytes', install: ['--safe-start'] },
   async (gateway, watchdog) => {
     await watchdog.setPolicy({ soakMs: '4s' });
     await until('the first archive', () => archivesOf({ gateway, watchdog })[0] ?? null, {

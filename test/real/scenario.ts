@@ -6,19 +6,13 @@ import { installWatchdog, type WatchdogHome } from './watchdog-home.ts';
 /** How much of each log a failed scenario shows. */
 const shownLines = 60;
 
-interface Bound {
-  /** Of the whole scenario, where the usual bound (vitest.config.ts) is too short. */
-  readonly timeoutMs?: number;
-}
-
 /** One scenario on a real, serving gateway; the gateway ends with it, and a failure shows the logs. */
 export function gatewayScenario(
   name: string,
-  options: GatewayOptions & Bound,
+  options: GatewayOptions,
   act: (gateway: GatewayHome, context: TestContext) => Promise<void>,
 ): void {
-  const bound = options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs };
-  test(title(name, options), bound, async (context) => {
+  test(title(name, options), async (context) => {
     if (options.version === oldestVersion && process.env['OPENCLAW_IMMUNE_TEST_ALL'] === undefined) {
       context.skip('needs --all');
     }
@@ -45,7 +39,7 @@ export function gatewayScenario(
 /** The same with our watchdog installed beside it and the gateway ready. */
 export function watchdogScenario(
   name: string,
-  options: GatewayOptions & Bound & { readonly install?: readonly string[] },
+  options: GatewayOptions & { readonly install?: readonly string[] },
   act: (gateway: GatewayHome, watchdog: WatchdogHome, context: TestContext) => Promise<void>,
 ): void {
   gatewayScenario(name, options, async (gateway, context) => {

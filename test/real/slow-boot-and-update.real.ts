@@ -22,7 +22,7 @@ const slowBootMs = 240_000;
 
 watchdogScenario(
   'a boot that takes 240 s is left alone, and status says starting',
-  { timeoutMs: 660_000 },
+  {},
   async (gateway, watchdog) => {
     await gateway.waitServing();
     await healthyAndHeld(watchdog);

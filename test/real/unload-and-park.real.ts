@@ -26,7 +26,7 @@ const leftAloneMs = 30_000;
 
 watchdogScenario(
   'an unexplained bootout is reloaded once after 60 s; booted out again it is left down and told once (then reloadAfterMs 10 s)',
-  { timeoutMs: 420_000 },
+  {},
   async (gateway, watchdog) => {
     const pid = await gateway.waitServing();
     await healthyAndHeld(watchdog);

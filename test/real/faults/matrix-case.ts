@@ -8,7 +8,7 @@ import { revive } from './revive.ts';
 import { endingsSince, firstNamedAt, namedSince } from './watched.ts';
 
 /** Two relaunches of launchd, two boots and the validator, on a machine that is busy with another file. */
-const diagnosisTimeoutMs = 120_000;
+const diagnosisTimeoutMs = 240_000;
 const pollMs = 250;
 /** Where the right thing is to do nothing, nothing must be done for longer than any shortened patience lasts. */
 const quietMs = 10_000;
