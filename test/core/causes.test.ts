@@ -7,7 +7,7 @@ const all = Object.keys(causes);
 
 /** The union as it is written, so that a row nobody could name, or a name without a row, shows. */
 const named = [
-  ...(/export type Cause =\n((?: {2}\| '[\w-]+'\n?)+)/.exec(read('src/core/state.ts'))?.[1] ?? '').matchAll(
+  ...(/export type Cause =\n((?: {2}\| '[\w-]+'\n?)+)/.exec(read('src/core/cause.ts'))?.[1] ?? '').matchAll(
     /'([\w-]+)'/g,
   ),
 ].map((match) => match[1]);
