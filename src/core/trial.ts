@@ -43,6 +43,8 @@ export interface Trial {
   /** The gateway's process as it was applied, and how many starts in a row had failed by then. */
   readonly pidBefore: number | null;
   readonly bootsBefore: number;
+  /** It did not serve then: a start may have been under way, with the config that was replaced. */
+  readonly downBefore?: boolean;
   /** Settled, and not done yet: from then on nothing but the taking back ends it. */
   readonly undoing: Undoing | null;
   readonly end: TrialEnd | null;
@@ -202,7 +204,9 @@ function startsSince(trial: Trial, { bootsSinceReady, lastReady }: State): numbe
   if (wasReady) return bootsSinceReady;
   // It had failed before: what goes on failing has another cause, or the one the change is to mend.
   if (trial.bootsBefore >= startsGranted) return 0;
-  return bootsSinceReady - trial.bootsBefore;
+  // On 2026.9.6 one that cannot use its config takes 5 to 7 s to end: what began before the change ends after it.
+  const begun = trial.downBefore === true ? 1 : 0;
+  return Math.max(0, bootsSinceReady - trial.bootsBefore - begun);
 }
 
 function proofOf(trial: Trial, watch: TrialWatch, look: TrialLook): TrialVerdict {

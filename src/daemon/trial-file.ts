@@ -46,6 +46,7 @@ function parseTrial(text: string): Trial | null {
     typeof value['by'] === 'string' &&
     (value['pidBefore'] === null || Number.isInteger(value['pidBefore'])) &&
     Number.isInteger(value['bootsBefore']) &&
+    (value['downBefore'] === undefined || typeof value['downBefore'] === 'boolean') &&
     (undoing === null || isUndoing(undoing)) &&
     (end === null || isEnd(end));
   return whole ? (value as unknown as Trial) : null;

@@ -131,6 +131,7 @@ export function createTrials(parts: TrialParts): Trials {
       watchUntil: plus(now, parts.policy().trialMaxMs),
       confirmBy: trial.confirmBy === null ? null : plus(now, millis(trial.confirmBy - trial.appliedAt)),
       left: made.left,
+      ...standing(loop.state()),
     };
     watch = unwatched;
     restarts = 0;
@@ -165,7 +166,7 @@ export function createTrials(parts: TrialParts): Trials {
       changes: plan.changes,
       by: request.by,
       pidBefore: generation?.pid ?? null,
-      bootsBefore: state.bootsSinceReady,
+      ...standing(state),
       undoing: null,
       end: null,
     };
@@ -260,6 +261,12 @@ export function createTrials(parts: TrialParts): Trials {
       }),
   };
 }
+
+/** How the gateway stands as the change is made. */
+const standing = ({ bootsSinceReady, cause }: State) => ({
+  bootsBefore: bootsSinceReady,
+  downBefore: cause !== 'serving',
+});
 
 const notDurable = 'nothing was changed, because it cannot be written down; "immune logs" says why';
 const refuse = (text: string): Answer => ({ ok: false, text });

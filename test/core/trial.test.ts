@@ -388,6 +388,21 @@ describe('a change the gateway cannot live with', () => {
       wait,
     ],
     [
+      'is not blamed for a start that may have begun before it, beside a gateway that was down',
+      trial({ downBefore: true }),
+      look(at(seconds(8)), { state: boots(1), sight: exited(relaunching, 78) }),
+      wait,
+    ],
+    [
+      'is taken back when the start after that one ends so, too',
+      trial({ downBefore: true }),
+      look(at(seconds(18)), { state: boots(2), sight: exited(relaunching, 78) }),
+      {
+        kind: 'revert',
+        because: 'the gateway ended with exit code 78, which stands for a config it cannot use',
+      },
+    ],
+    [
       'is not blamed for such an exit while the next start is under way',
       trial(),
       look(at(seconds(8)), { state: boots(1), sight: exited(down, 78) }),
