@@ -118,11 +118,16 @@ function mark(state: State, lead: Diagnosis, { now, rules, evidence }: Moment): 
 
 function wait(named: State, diagnosis: Diagnosis & { stance: 'wait' }, { now, rules }: Moment): Decision {
   const phase = named.phase.kind === 'exhausted' ? named.phase : { kind: 'starting' as const };
-  const state: State = { ...named, phase, failing: null, unknownSince: null, wanted: 'up' };
+  // A start that has just ended before a port somebody else holds says nothing of that port.
+  const failing = diagnosis.cause === 'crashed' && holdsPort(named.failing) ? named.failing : null;
+  const state: State = { ...named, phase, failing, unknownSince: null, wanted: 'up' };
   if (!diagnosis.opens || state.incident !== null) return decision(state);
   const opened = open(state, now, { now, policy: rules.policy });
   return decision(opened.state, opened.notices);
 }
+
+const holdsPort = (run: State['failing']): boolean =>
+  run?.cause === 'port-foreign' || run?.cause === 'port-orphan';
 
 /** Time in which this machine slept, or starved us, is neither silence nor booting of the gateway. */
 function slept(state: State, { gapMs }: Evidence, now: Instant): State {

@@ -52,6 +52,19 @@ test('a program nobody could name', () => {
   expect(t.state.because).not.toContain('Tailscale');
 });
 
+test('a person is called as well where one start after the other ends before the held port', () => {
+  const t = transcriptOfServing();
+  const held = heldBy(world.foreignPort(), foreign('tailscaled', 612));
+  const ended = world.but(held, { process: { kind: 'gone', pid: world.second.pid } });
+  for (const second of ['10', '20', '30', '40', '50']) {
+    t.sees(`00:${second}`, 'a process waits; tailscaled listens there', held);
+    t.sees(`00:${Number(second) + 5}`, 'that process is gone', ended);
+  }
+  expect(t.deeds).toEqual([]);
+  expect(t.read().match(/\[exhausted\]/g)).toHaveLength(1);
+  expect(t.read()).toMatch(/00:40 {2}\[exhausted\] needs you: the gateway's port is held by Tailscale/);
+});
+
 test('an old gateway that lets go of the port within thirty seconds is not worth a word', () => {
   const t = transcriptOfServing();
   t.keepsSeeing(
