@@ -103,6 +103,8 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
   const heard = new Map<string, Notice['kind'][]>();
   let reloaded: Loaded | null = null;
   let unparked: Loaded | null = null;
+  /** The unpark before the orphan was ended that it has parked over since: this is another park. */
+  let unparkedBefore: Loaded | null = null;
   let exhaustedSince: number | null = null;
   let wellAt = 0;
   let openSince = { id: '', at: 0 };
@@ -174,6 +176,7 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
       // Whoever orders a start wants it up: what was left down before is overruled, whatever comes of the order.
       if (seen.order !== null && step.kind === 'reload') reloaded = null;
       if (seen.order !== null && step.kind === 'unpark') unparked = null;
+      if (step.kind === 'end-orphan') [unparkedBefore, unparked] = [unparked, null];
       if (why !== null) fail(`${step.kind} ${action.id} ${why} (${action.because})`);
       announcedAt.set(action.id, known());
     },
@@ -184,6 +187,7 @@ export function createChecks({ machine, dog, asked, story }: Context): Checks {
       if (deed.kind !== 'done' && (step.kind === 'reinstall' || step.kind === 'rollback')) {
         remedies.get(action.incident)?.delete(`${step.kind} ${step.remedy}`);
       }
+      if (step.kind === 'end-orphan' && deed.kind === 'refused') unparked = unparkedBefore;
       if (step.kind === 'undo' && deed.kind === 'failed')
         undosFailed.set(step.of, (undosFailed.get(step.of) ?? 0) + 1);
       if (deed.kind === 'refused') {
