@@ -43,7 +43,9 @@ export function ready(named: State, { also }: Assessment, moment: Moment): Decis
   }
   const serving = state.phase.kind === 'probation' ? state.phase.since : now;
   const steady = since(serving, now);
-  const life = steady >= moment.rules.policy.stableMs ? state.generation : null;
+  // That another gateway serves says nothing of what was repaired for launchd's own.
+  const isOwn = moment.evidence.listener.kind !== 'orphan';
+  const life = isOwn && steady >= moment.rules.policy.stableMs ? state.generation : null;
   const judged = life === null ? state.incident : keptIn(state.incident, life);
   const incident = { ...judged, servingAt: serving };
   const waits = waitsFor({ ...state, incident }, steady, { also, moment });

@@ -243,6 +243,30 @@ test('a rollback is not taken back for starts that ended at a held port', () => 
   expect(t.deeds).not.toContain('undo');
 });
 
+test('that it serves is no sign that a repair helped: that is taken back, and not made again', () => {
+  const t = transcriptOfServing();
+  t.keepsSeeing(
+    ['00:10', '00:20', 2],
+    'ws is missing',
+    on(world.relaunching, ground.missing, ground.archive()),
+  );
+  t.ends('00:21', 'done');
+  const damaged = on(world.relaunching, ground.corrupted, ground.archive());
+  t.keepsSeeing(
+    ['00:30', '01:30', 5],
+    'a start of it finds more',
+    on(world.booting(world.third), ground.corrupted),
+  );
+  t.keepsSeeing(['01:35', '02:30', 5], 'damaged all the same', damaged);
+  const served = world.but(on(world.serving(), ground.corrupted), {
+    service: { kind: 'scheduled', lastExit: null, runs: 2 },
+    socket: { kind: 'not-tried', because: 'an orphan' },
+  } as never);
+  t.keepsSeeing(['02:35', '06:00', 5], 'another one serves', heldBy(served, nobodys));
+  t.keepsSeeing(['06:05', '20:00', 5], 'damaged all the same', damaged);
+  expect(t.deeds).toEqual(['reinstall', 'undo']);
+});
+
 test('observing only, it is told what would be done', () => {
   const t = due(transcript(observing));
   expect(t.deeds).toEqual([]);
