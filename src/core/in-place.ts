@@ -16,10 +16,14 @@ function kept(incident: Incident, which: (attempt: Attempt) => boolean): Inciden
 
 /**
  * The gateway has served for long enough: every repair made before this life of it has helped, and none is taken back.
- * A process that was there before the repair proves nothing of it, for it never read what the repair has left.
+ * A process that was there before the repair proves nothing of it, for it never read what the repair has left; but one
+ * that was still booting then, with a config nothing can start with, has read the one that was put back.
  */
-export const keptIn = (incident: Incident, { firstSeenAt }: Generation): Incident =>
-  kept(incident, ({ at }) => firstSeenAt > at);
+export const keptIn = (incident: Incident, { firstSeenAt, readyAt }: Generation): Incident =>
+  kept(
+    incident,
+    ({ kind, at }) => firstSeenAt > at || (kind === 'rollback' && readyAt !== null && readyAt > at),
+  );
 
 /**
  * The package is whole again: the repairs of it have helped, whatever the gateway does. What is damaged after that is

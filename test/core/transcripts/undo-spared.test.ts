@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { initialState } from '../../../src/core/state.ts';
 import * as ground from '../ground.ts';
 import { acting, moment } from '../story.ts';
-import { transcriptOfServing } from '../transcript.ts';
+import { type Transcript, transcriptOfServing } from '../transcript.ts';
 import * as world from '../world.ts';
 import { down, failures, refused, rolledBack, startsFail } from './rolled-back.ts';
 
@@ -158,4 +158,56 @@ test('starts that failed before a repair whose end is unknown do not count again
   t.ends('00:55', 'interrupted');
   t.sees('00:56', 'the config is sound', on(down, ground.restored));
   expect(t.deeds).toEqual(['rollback', 'start']);
+});
+
+/** The process launchd had started right before the rollback read what that left, and served with it. */
+function servedByTheOneBefore(): Transcript {
+  const t = transcriptOfServing();
+  const last = ground.spawned(202, '00:13');
+  t.sees('00:10', 'the held connection breaks', world.connectionBroke());
+  for (const n of [0, 1]) {
+    const bad = world.booting(ground.spawned(200 + n, `00:1${n + 1}`));
+    t.sees(`00:1${n + 1}`, 'a start', on(bad, ground.rejected, ground.planning));
+    t.sees(`00:1${n + 1}.5`, 'it ended', on(down, ground.rejected, ground.planning));
+  }
+  const booting = on(world.booting(last), ground.rejected, ground.snapshot());
+  t.keepsSeeing(['00:13', '00:23', 5], 'the next process', booting);
+  t.ends('00:24', 'done', 'snapshot 41c7 is in place');
+  t.sees('00:25', 'the config is sound', on(world.booting(last), ground.restored));
+  t.keepsSeeing(['00:30', '03:00', 10], 'it serves', on(world.serving(last), ground.restored));
+  expect(t.deeds).toEqual(['rollback']);
+  expect(t.read()).toContain('[resolved]');
+  return t;
+}
+
+test('a rollback that a process from before it served with has helped: it is not taken back for what comes later', () => {
+  const t = servedByTheOneBefore();
+  t.sees('10:00', 'the held connection breaks', world.connectionBroke());
+  for (const n of [0, 1, 2, 3]) {
+    t.sees(
+      `10:0${2 * n + 1}`,
+      'a start',
+      on(world.booting(ground.spawned(300 + n, `10:0${2 * n + 1}`)), ground.restored),
+    );
+    t.sees(`10:0${2 * n + 2}`, 'it ended', on(down, ground.restored));
+  }
+  t.keepsSeeing(['10:10', '12:00', 10], 'no process', on(down, ground.restored));
+  expect(t.deeds).not.toContain('undo');
+});
+
+test('a config that was changed while the gateway served is rolled back itself, not the change before it', () => {
+  const t = servedByTheOneBefore();
+  const bad = [ground.edited('newer'), ground.snapshot('snapshot 9f00')] as const;
+  t.keepsSeeing(['10:00', '10:20', 5], 'a bad edit', on(world.serving(ground.spawned(202, '00:13')), ...bad));
+  t.sees('10:30', 'the held connection breaks', world.connectionBroke());
+  for (const n of [0, 1, 2]) {
+    t.sees(
+      `10:3${2 * n + 1}`,
+      'a start',
+      on(world.booting(ground.spawned(300 + n, `10:3${2 * n + 1}`)), ...bad),
+    );
+    t.sees(`10:3${2 * n + 2}`, 'it ended', on(down, ...bad));
+  }
+  t.keepsSeeing(['10:40', '12:00', 10], 'no process', on(down, ...bad));
+  expect(t.deeds).toEqual(['rollback', 'rollback']);
 });
