@@ -21,8 +21,8 @@ import {
 import { endProcessesOfHome } from './processes.ts';
 import { copyCheckout, cutOffFromNetwork, runAsUser, testUser } from './unprivileged.ts';
 
-/** The whole real part: twice what it takes on two quiet cores. */
-const runTimeoutMs = 60 * 60_000;
+/** The whole real part: half as long again as it takes on two quiet cores. */
+const runTimeoutMs = 75 * 60_000;
 
 const { values } = parseArgs({
   options: {
