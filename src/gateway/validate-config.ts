@@ -118,6 +118,8 @@ function validatorEnvironment(
     XDG_CACHE_HOME: cache,
     // Else it starts itself once more as a child, which would outlive a SIGKILL of the one we know.
     OPENCLAW_NO_RESPAWN: '1',
+    // The same, where the service's environment has a NODE_COMPILE_CACHE.
+    OPENCLAW_PACKAGED_COMPILE_CACHE_RESPAWNED: '1',
   };
 }
 

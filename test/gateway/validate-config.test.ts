@@ -169,6 +169,7 @@ test('the validator sees the gateway’s own variables, but nothing that makes i
   await ask({
     env: {
       MY_TOKEN: 'mine',
+      NODE_COMPILE_CACHE: '/var/tmp/cache',
       HOME: '/home/of-the-gateway',
       PATH: '/opt/evil',
       OPENCLAW_STATE_DIR: '/elsewhere',
@@ -188,12 +189,14 @@ test('the validator sees the gateway’s own variables, but nothing that makes i
     LANG: 'C',
     LC_ALL: 'C',
     MY_TOKEN: 'mine',
+    NODE_COMPILE_CACHE: '/var/tmp/cache',
     HOME: '/home/of-the-gateway',
     PATH: `${dirname(process.execPath)}:/usr/bin:/bin:/usr/sbin:/sbin`,
     OPENCLAW_STATE_DIR: '/elsewhere',
     OPENCLAW_CONFIG_PATH: configPath,
     NO_COLOR: '1',
     OPENCLAW_NO_RESPAWN: '1',
+    OPENCLAW_PACKAGED_COMPILE_CACHE_RESPAWNED: '1',
     XDG_CACHE_HOME: expect.stringContaining('openclaw-validator-'),
   });
   expect(existsSync(env['XDG_CACHE_HOME'])).toBe(false);

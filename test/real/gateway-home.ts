@@ -17,6 +17,7 @@ import {
   copyWarmedHome,
   goodConfig,
   type LaunchAgent,
+  moveCompileCache,
   plistPath,
   readPlist,
   templateToken,
@@ -66,6 +67,7 @@ export async function bootGateway(options: GatewayOptions = {}) {
   const home = join(root, 'home');
   const port = await freePort();
   await copyWarmedHome(version, home, port);
+  moveCompileCache(home, shared, prefix);
   const config = options.config?.(goodConfig(port)) ?? goodConfig(port);
   writeConfig(home, config);
 
@@ -134,6 +136,7 @@ export async function bootGateway(options: GatewayOptions = {}) {
     usePrefix(copy: string): void {
       const now = readPlist(plist);
       writePlist(plist, { ...now, ProgramArguments: now.ProgramArguments.map(inPrefix(prefix, copy)) });
+      moveCompileCache(home, prefix, copy);
       prefix = copy;
     },
 

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import {
+  appendFileSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -13,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build, parse } from 'plist';
-import { cachedNode, installedOpenClaw, testEnvironment } from './openclaw-cache.ts';
+import { cachedNode, compileCache, installedOpenClaw, testEnvironment } from './openclaw-cache.ts';
 import { cacheFolder, gatewayLabel, shortHash } from './places.ts';
 import { type PlainBoot, startPlainly } from './plain-boot.ts';
 import { freePort } from './ports.ts';
@@ -76,6 +77,7 @@ export async function warmedHome(version: string): Promise<string> {
       cwd: home,
       timeout: installTimeoutMs,
     });
+    appendFileSync(serviceEnvPath(home), exported(compileCache(prefix)));
     await bootOnce({ home, port, prefix, fakeMac: support.fakeMac, logFile: join(home, 'first-boot.log') });
   } finally {
     await endProcessesOfHome(partial);
@@ -117,6 +119,21 @@ export function writeConfig(home: string, config: Config): void {
   writeFileSync(join(home, '.openclaw', 'openclaw.json'), `${JSON.stringify(config, null, 2)}\n`, {
     mode: 0o600,
   });
+}
+
+const serviceEnvPath = (home: string): string =>
+  join(home, '.openclaw', 'service-env', `${gatewayLabel}.env`);
+
+const exported = (variables: Readonly<Record<string, string>>): string =>
+  Object.entries(variables)
+    .map(([name, value]) => `export ${name}='${value}'\n`)
+    .join('');
+
+/** Has the gateway and what is run in its environment use the compile cache of another copy of the package. */
+export function moveCompileCache(home: string, from: string, to: string): void {
+  const path = serviceEnvPath(home);
+  const [before, after] = [exported(compileCache(from)), exported(compileCache(to))];
+  writeFileSync(path, readFileSync(path, 'utf8').replace(before, after));
 }
 
 export const plistPath = (home: string): string =>

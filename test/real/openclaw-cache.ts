@@ -91,6 +91,15 @@ export async function installedOpenClaw(version: string): Promise<string> {
   return prefix;
 }
 
+/**
+ * What lets a gateway's Node reuse what it compiled before: a fifth of the processor time of a boot. In the prefix and
+ * portable, so that a copy of the package brings its own.
+ */
+export const compileCache = (prefix: string): Readonly<Record<string, string>> => ({
+  NODE_COMPILE_CACHE: join(prefix, 'compile-cache'),
+  NODE_COMPILE_CACHE_PORTABLE: '1',
+});
+
 export const packageFolder = (prefix: string): string => join(prefix, 'lib', 'node_modules', 'openclaw');
 
 const isInstalled = (prefix: string): boolean => existsSync(join(packageFolder(prefix), 'dist', 'index.js'));
