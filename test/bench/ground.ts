@@ -15,8 +15,8 @@ import { renderSettings } from '../../src/config/template.ts';
 import { buildPlist } from '../../src/system/launchd/plist.ts';
 import { findTool } from '../demo/tools.ts';
 import { installFakeLaunchd } from '../fakes/launchd/fake.ts';
+import { freePort } from '../free-port.ts';
 import { runCommand } from '../real/commands.ts';
-import { freePort } from '../real/ports.ts';
 import { until } from '../real/processes.ts';
 
 /** A gateway under the launchctl double, and all the watchdog has to be told of it. */

@@ -45,8 +45,10 @@ describe('fix-port without a watchdog', () => {
     await world.load();
     expect(await runFixPort(ask({ dryRun: true }), world.context, nobody)).toBe(0);
     expect(await world.answers()).toBe(true);
-    expect(await runFixPort(ask(), world.context, nobody)).toBe(0);
-    expect(world.said()).toMatch(new RegExp(`process ${pid} ended after SIGTERM; the gateway serves again`));
+    const code = await runFixPort(ask(), world.context, nobody);
+    const said = world.said();
+    expect(code, said).toBe(0);
+    expect(said).toMatch(new RegExp(`process ${pid} ended after SIGTERM; the gateway serves again`));
     await world.serves();
     expect(await world.pid()).not.toBe(pid);
     const sentences = world.journal().map(({ because }) => because);

@@ -8,7 +8,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -20,6 +19,7 @@ import { findInstallation } from '../../src/gateway/installation.ts';
 import { nodeOfJob } from '../../src/gateway/launch.ts';
 import { hookTrouble, readHook, readRecord, wrapperIn } from '../../src/gateway/safe-start-hook.ts';
 import { buildPlist, parsePlist } from '../../src/system/launchd/plist.ts';
+import { freePort } from '../free-port.ts';
 import { createWorld, hurriedClock, plistOf, refusal, stateOf, tree, type World } from './install-world.ts';
 import { openclawStandIn } from './openclaw-stand-in.ts';
 
@@ -70,14 +70,6 @@ beforeEach(async () => {
   put(join(world.home, 'domain'), `gui/${world.deps.uid}`);
 });
 afterEach(() => world.stop());
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 /** The gateway as OpenClaw's own installer leaves it, serving. */
 async function bootGateway(program: readonly string[] = [process.execPath, '--max-old-space-size=512']) {

@@ -1,5 +1,4 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +10,7 @@ import { buildPlist } from '../../src/system/launchd/plist.ts';
 import { run } from '../../src/system/run.ts';
 import { findTool } from '../demo/tools.ts';
 import { type FakeLaunchd, installFakeLaunchd } from '../fakes/launchd/fake.ts';
+import { freePort } from '../free-port.ts';
 import { type TestContext, testContext } from './command-context.ts';
 
 /**
@@ -254,14 +254,4 @@ function journalIn(path: string): readonly JournalLine[] {
     // Nothing was ever written.
     return [];
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,5 +1,4 @@
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Paths, resolvePaths } from '../../src/config/paths.ts';
@@ -17,6 +16,7 @@ import { buildPlist } from '../../src/system/launchd/plist.ts';
 import { createLog } from '../../src/system/log.ts';
 import { createProcesses } from '../../src/system/process.ts';
 import { run } from '../../src/system/run.ts';
+import { freePort } from '../free-port.ts';
 import { findTool } from './tools.ts';
 
 /** A gateway under our own supervisor, guarded by a real watchdog, in a temporary folder that is gone afterwards. */
@@ -195,12 +195,4 @@ function readJournal(path: string): readonly JournalLine[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as JournalLine);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -11,12 +11,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type LifeboatFacts, renderFacts } from '../../src/daemon/lifeboat-facts.ts';
 import { buildPlist } from '../../src/system/launchd/plist.ts';
 import { type FakeLaunchd, installFakeLaunchd } from '../fakes/launchd/fake.ts';
+import { freePort } from '../free-port.ts';
 import { content, file, recorded, storeIn } from '../vault/store-ground.ts';
 
 const repository = new URL('../../', import.meta.url).pathname;
@@ -41,14 +41,6 @@ createServer((request, response) => {
 `;
 
 export const label = 'ai.openclaw.gateway';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 export const program = (path: string, body: string): string => {
   mkdirSync(dirname(path), { recursive: true });

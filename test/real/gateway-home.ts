@@ -11,6 +11,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installFakeLaunchd } from '../fakes/launchd/fake.ts';
+import { freePort } from '../free-port.ts';
 import { type CommandResult, runCommand } from './commands.ts';
 import {
   type Config,
@@ -26,7 +27,6 @@ import {
 } from './home-template.ts';
 import { cachedNode, copyOfOpenClaw, installedOpenClaw, testEnvironment } from './openclaw-cache.ts';
 import { checkout, gatewayLabel, newestVersion, runFolder } from './places.ts';
-import { freePort } from './ports.ts';
 import { endProcessesOfHome, until } from './processes.ts';
 import { makeSupport } from './support-folder.ts';
 

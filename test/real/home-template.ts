@@ -14,10 +14,10 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build, parse } from 'plist';
+import { freePort } from '../free-port.ts';
 import { cachedNode, compileCache, installedOpenClaw, testEnvironment } from './openclaw-cache.ts';
 import { cacheFolder, gatewayLabel, shortHash } from './places.ts';
 import { type PlainBoot, startPlainly } from './plain-boot.ts';
-import { freePort } from './ports.ts';
 import { endProcessesOfHome, until } from './processes.ts';
 import { makeSupport } from './support-folder.ts';
 

@@ -10,10 +10,10 @@ import { createProcesses } from '../../src/system/process.ts';
 import { run } from '../../src/system/run.ts';
 import { digits, load, machine, show, spreadOf } from '../bench/figures.ts';
 import { findTool } from '../demo/tools.ts';
+import { freePort } from '../free-port.ts';
 import { copyWarmedHome, goodConfig } from './home-template.ts';
 import { installedOpenClaw } from './openclaw-cache.ts';
 import { newestVersion, runFolder } from './places.ts';
-import { freePort } from './ports.ts';
 
 const version = process.argv[2] ?? newestVersion;
 const rounds = 7;

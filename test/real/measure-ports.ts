@@ -4,12 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../free-port.ts';
 import { runCommand } from './commands.ts';
 import { copyWarmedHome, goodConfig, writeConfig } from './home-template.ts';
 import { installedOpenClaw, testEnvironment } from './openclaw-cache.ts';
 import { gatewayLabel, newestVersion, runFolder } from './places.ts';
 import { startPlainly } from './plain-boot.ts';
-import { freePort } from './ports.ts';
 import { endProcessesOfHome } from './processes.ts';
 import { makeSupport } from './support-folder.ts';
 

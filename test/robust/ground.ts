@@ -11,7 +11,6 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -21,6 +20,7 @@ import type { JournalLine } from '../../src/daemon/journal.ts';
 import type { StatusFile } from '../../src/daemon/status-file.ts';
 import { buildPlist } from '../../src/system/launchd/plist.ts';
 import { findTool } from '../demo/tools.ts';
+import { freePort } from '../free-port.ts';
 
 /** A home with a practice gateway's job, our settings beside it, and the shipped bundle to run as real processes. */
 export interface Ground {
@@ -294,12 +294,4 @@ function filesWith(folder: string, text: string): readonly string[] {
   return names
     .map((name) => join(folder, name))
     .filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isFile() && read(path).includes(text));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

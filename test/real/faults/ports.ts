@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { freePort } from '../../free-port.ts';
 import type { GatewayHome } from '../gateway-home.ts';
 import { cachedNode } from '../openclaw-cache.ts';
 import { checkout, newestVersion } from '../places.ts';
 import { startPlainly } from '../plain-boot.ts';
-import { freePort } from '../ports.ts';
 import { isAlive, signal, until } from '../processes.ts';
 import { type Fault, runningPid, type Undo } from './fault.ts';
 
