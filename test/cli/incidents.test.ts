@@ -5,6 +5,7 @@ import { runIncidents } from '../../src/cli/incidents/incidents.ts';
 import type { IncidentsAsk } from '../../src/cli/incidents/words.ts';
 import { initialState } from '../../src/core/state.ts';
 import { writeKept } from '../../src/vault/kept.ts';
+import { byUser } from '../user/by-user.ts';
 import { type TestContext, testContext } from './command-context.ts';
 import { incidentOf, journal, lifeOf, moment } from './incident-journal.ts';
 
@@ -263,7 +264,7 @@ describe('immune incidents', () => {
     expect(text).not.toContain('\u001b');
   });
 
-  it.skipIf(process.getuid?.() === 0)('says which part it may not read', async () => {
+  byUser('says which part it may not read', async () => {
     const { paths } = test.context;
     await journal(test.context, two);
     await copyFile(paths.journal, `${paths.journal}.1`);

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkConfigFile } from '../../src/gateway/config-check.ts';
+import { byUser } from '../user/by-user.ts';
 
 let home: string;
 let path: string;
@@ -108,7 +109,7 @@ test('a missing file, a broken link, a folder and a named pipe are told apart fr
   expect(check().verdict).toMatchObject({ ...nothing, fault: 'unreadable' });
 });
 
-test.skipIf(process.getuid?.() === 0)('a file without the right to read it is unreadable', () => {
+byUser('a file without the right to read it is unreadable', () => {
   write(sound);
   chmodSync(path, 0o000);
   expect(check().verdict).toMatchObject({ kind: 'faulty', fault: 'unreadable', hash: null });

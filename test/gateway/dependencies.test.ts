@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { findPlainDamage, readDependencies } from '../../src/gateway/dependencies.ts';
 import type { LiveProcess } from '../../src/gateway/live-processes.ts';
 import { workspace } from '../system/workspace.ts';
+import { byUser } from '../user/by-user.ts';
 import { installOpenclaw, write } from './package-fixture.ts';
 
 let root: string;
@@ -214,7 +215,7 @@ test('a package that is gone is missing, one whose whole folder is gone is unkno
 });
 
 // Root may read everything, so the question does not arise for it.
-test.skipIf(process.getuid?.() === 0)('a folder that is closed to us is unknown', async () => {
+byUser('a folder that is closed to us is unknown', async () => {
   const modules = join(root, 'node_modules');
   chmodSync(modules, 0o000);
   expect(await read()).toMatchObject({ kind: 'unknown' });

@@ -18,6 +18,7 @@ import type { ReinstallOutcome, ReinstallSources } from '../../src/probes/reinst
 import { readPackagePlan, writePackagePlan } from '../../src/vault/package-plans.ts';
 import { write } from '../gateway/package-fixture.ts';
 import { workspace } from '../system/workspace.ts';
+import { byUser } from '../user/by-user.ts';
 import { build, hour, now, reinstallWorld } from './reinstall-world.ts';
 
 let world: ReturnType<typeof reinstallWorld>;
@@ -403,7 +404,7 @@ describe('never', () => {
     },
   );
 
-  test.skipIf(process.getuid?.() === 0)('into a folder that cannot be written to', async () => {
+  byUser('into a folder that cannot be written to', async () => {
     await world.record();
     remove('node_modules', 'ws');
     chmodSync(world.modules, 0o500);

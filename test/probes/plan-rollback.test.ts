@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { instant } from '../../src/core/time.ts';
 import type { PlanOutcome } from '../../src/probes/plan-rollback.ts';
 import type { KeptRecord } from '../../src/vault/kept.ts';
+import { byUser } from '../user/by-user.ts';
 import { plannerWorld } from './planner-world.ts';
 
 let world: ReturnType<typeof plannerWorld>;
@@ -266,15 +267,12 @@ describe('the whole config', () => {
     expect(world.runs()).toHaveLength(1);
   });
 
-  test.skipIf(process.getuid?.() === 0)(
-    'is put back for a file nobody may read, with a mode that lets the gateway in',
-    async () => {
-      world.snapshot({ files: good });
-      world.live(unknownRoot);
-      chmodSync(world.configPath, 0o000);
-      expect(ready(await world.plan()).draft.files[0]?.mode).toBe(0o600);
-    },
-  );
+  byUser('is put back for a file nobody may read, with a mode that lets the gateway in', async () => {
+    world.snapshot({ files: good });
+    world.live(unknownRoot);
+    chmodSync(world.configPath, 0o000);
+    expect(ready(await world.plan()).draft.files[0]?.mode).toBe(0o600);
+  });
 
   test('a bad snapshot and a recorded one are passed over; the newest verified one that validates is taken', async () => {
     const first = world.snapshot({ files: good });

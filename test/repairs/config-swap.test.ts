@@ -14,10 +14,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { swapConfig, undoSwap } from '../../src/repairs/config-swap.ts';
 import { readKept } from '../../src/vault/kept.ts';
+import { byUser } from '../user/by-user.ts';
 import { bad, good, never, plan, swapTo, swapWorld, tree, write } from './swap-world.ts';
-
-const isRoot = process.getuid?.() === 0;
-if (isRoot) console.warn('SKIPPED as root, to whom every mode is readable: a config that its mode hides');
 
 describe('a config that is put in place', () => {
   it('holds exactly the bytes of the plan, keeps its mode, and what it replaced is kept', async () => {
@@ -80,7 +78,7 @@ describe('a config that is put in place', () => {
   });
 
   // To root every file is readable; the next case shows the same for what not even root takes for a config.
-  it.skipIf(isRoot)('takes the place of a file that its mode hides, which is kept as it is', async () => {
+  byUser('takes the place of a file that its mode hides, which is kept as it is', async () => {
     const world = swapWorld();
     write(world.config, bad);
     chmodSync(world.config, 0o000);
