@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 
 /** Stands in a url where the secret goes. */
-const placeholder = '{secret}';
+const secretSlot = '{secret}';
 /** What is put there to judge the url before a secret is known: nothing a URL parser would change. */
 const sample = 'SECRET0';
 
@@ -44,11 +44,11 @@ export function isNear(host: string): boolean {
 export const isLoopback = (host: string): boolean =>
   /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
 
-export const holdsSecret = (text: string): boolean => text.includes(placeholder);
+export const holdsSecret = (text: string): boolean => text.includes(secretSlot);
 
 /** Judges an address as it is written, with no secret in it. */
 export function checkAddress(text: string): Address {
-  const url = URL.parse(text.replaceAll(placeholder, sample));
+  const url = URL.parse(text.replaceAll(secretSlot, sample));
   if (url === null) return problem('its url cannot be read');
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     return problem('its url must begin with https://');
@@ -79,7 +79,7 @@ export function fillAddress(text: string, secret: string | null): Address {
     );
   }
   const encoded = pieces.map((piece) => encodeURIComponent(piece)).join('/');
-  const url = URL.parse(text.replaceAll(placeholder, () => encoded));
+  const url = URL.parse(text.replaceAll(secretSlot, () => encoded));
   if (url === null || url.origin !== checked.url.origin) return problem('its secret does not make a url');
   return { kind: 'ok', url };
 }

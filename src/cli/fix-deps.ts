@@ -10,6 +10,7 @@ import { planJson, planLines } from './fix-deps-render.ts';
 import type { PackageLook, PackageShop } from './package-shop.ts';
 import { createProgress } from './progress.ts';
 import { consent } from './propose.ts';
+import { report } from './report.ts';
 import type { Terminal } from './terminal.ts';
 
 type Damaged = PackageLook & { readonly kind: 'damaged' };
@@ -183,26 +184,14 @@ interface Ending {
 }
 
 /** The last words for a person, or one JSON object whose keys are always all there. */
-function end(
-  { ask, context, shop }: Fixing,
-  { outcome, because, found, plan, repair = null }: Ending,
-): number {
-  const text = ask.json
-    ? JSON.stringify(
-        {
-          version: 1,
-          outcome,
-          because,
-          openclaw: shop.installed.version,
-          root: shop.installed.root,
-          damage: damageJson(found?.parts ?? []),
-          plan: plan === undefined ? null : planJson(plan),
-          repair,
-        },
-        null,
-        2,
-      )
-    : because;
-  context.out.write(`${text}\n`);
-  return exitCodes.ok;
+function end({ ask, context, shop }: Fixing, ending: Ending): number {
+  const { outcome, because, found, plan, repair = null } = ending;
+  const more = {
+    openclaw: shop.installed.version,
+    root: shop.installed.root,
+    damage: damageJson(found?.parts ?? []),
+    plan: plan === undefined ? null : planJson(plan),
+    repair,
+  };
+  return report({ exitCode: exitCodes.ok, outcome, because, more }, { json: ask.json, context });
 }

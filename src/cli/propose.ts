@@ -13,6 +13,7 @@ import { askDaemon, silentDaemon, startCommand } from './daemon-process.ts';
 import { exitCodes } from './exit-codes.ts';
 import { followTrial } from './follow-trial.ts';
 import { type FileVerdict, verdictLines } from './judge-file.ts';
+import { report } from './report.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A snapshot, a local snapshot of the disk, and an action of two minutes that may be in flight. */
@@ -195,11 +196,9 @@ export interface Output {
 export function createOutput(json: boolean, { out }: Context): Output {
   return {
     say: (line) => void (json || out.write(`${line}\n`)),
-    end: ({ exitCode, confirmBy, ...told }) => {
+    end: ({ exitCode, outcome, because, confirmBy, ...told }) => {
       const by = confirmBy === undefined ? {} : { confirmBy: new Date(confirmBy).toISOString() };
-      const text = json ? JSON.stringify({ version: 1, ...told, ...by }, null, 2) : told.because;
-      out.write(`${text}\n`);
-      return exitCode;
+      return report({ exitCode, outcome, because, more: { ...told, ...by } }, { json, context: { out } });
     },
   };
 }

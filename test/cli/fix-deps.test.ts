@@ -266,7 +266,8 @@ describe('fix-deps', () => {
   });
 
   it('is one JSON object whose keys are always there', async () => {
-    const keys = ['version', 'outcome', 'because', 'openclaw', 'root', 'damage', 'plan', 'repair'];
+    const ending = ['version', 'outcome', 'because', 'next', 'exitCode'];
+    const keys = [...ending, 'openclaw', 'root', 'damage', 'plan', 'repair'];
     const told: unknown[] = [];
     for (const [ask, way] of [
       [{ json: true }, { look: sound }],

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { createProgress } from '../progress.ts';
 import { consent } from '../propose.ts';
+import { report } from '../report.ts';
 import type { Terminal } from '../terminal.ts';
 import type { FixPortAsk } from './ask.ts';
 import { openPortGround, type PortGround } from './ground.ts';
@@ -192,25 +193,8 @@ const nothingDone: Ending = { outcome: 'dry-run', exitCode: exitCodes.ok, becaus
 
 /** The last words for a person, or one JSON object whose keys are always all there. */
 function end(view: PortView, { ask, context }: Fixing, ending: Ending): number {
-  const { outcome, exitCode, because = verdictLine(view), remedies = [], next = null } = ending;
+  const { because = verdictLine(view), remedies = [] } = ending;
   const { port, verdict, holders } = view;
-  const text = ask.json
-    ? JSON.stringify(
-        {
-          version: 1,
-          outcome,
-          because,
-          next,
-          exitCode,
-          port,
-          verdict,
-          holders: holders.map(holderJson),
-          remedies,
-        },
-        null,
-        2,
-      )
-    : `${because}${next === null ? '' : `\n  next: ${next}`}`;
-  context.out.write(`${text}\n`);
-  return exitCode;
+  const more = { port, verdict, holders: holders.map(holderJson), remedies };
+  return report({ ...ending, because, more }, { json: ask.json, context });
 }
