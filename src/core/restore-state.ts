@@ -40,6 +40,7 @@ export function begunAnew(state: State, now: Instant): State {
   return {
     ...state,
     failing: null,
+    noted: [],
     unknownSince: null,
     graceUntil: null,
     runsSeen: null,

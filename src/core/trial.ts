@@ -43,7 +43,7 @@ export interface Trial {
   /** The gateway's process as it was applied, and how many starts in a row had failed by then. */
   readonly pidBefore: number | null;
   readonly bootsBefore: number;
-  /** It did not serve then: a start may have been under way, with the config that was replaced. */
+  /** A start may have been under way then, with the config that was replaced. */
   readonly downBefore?: boolean;
   /** Settled, and not done yet: from then on nothing but the taking back ends it. */
   readonly undoing: Undoing | null;

@@ -23,10 +23,10 @@ export interface JobsParts {
   readonly quiet: () => boolean;
 }
 
-/** launchd may hold back calendar starts for hours, and makes up none that fell into a powered-off time. */
 /** As the installer writes them. */
 const usualCron = { deepProbe: '*/3 * * * *', snapshot: '7 * * * *', archive: '30 4 * * 0' } as const;
 
+/** launchd may hold back calendar starts for hours, and makes up none that fell into a powered-off time. */
 const sweepCron = '*/10 * * * *';
 const jobs: readonly JobName[] = ['snapshot', 'archive'];
 

@@ -119,8 +119,7 @@ async function openInDoubt({ stateDir, now, parsed, newest }: Doubt): Promise<Jo
   const report = `${damaged.because}; it was put aside as ${aside}`;
   const lastAt = instant(Math.max(now, newest?.at ?? 0));
   const state: State = {
-    ...initialState,
-    ...newest?.state,
+    ...(newest === null ? initialState : restoreState(newest.state)),
     phase: { kind: 'suspended', cause: 'journal-in-doubt', since: lastAt, until: null },
     because: `the watchdog's own journal is damaged, so it decides nothing until "immune resume": ${report}`,
   };

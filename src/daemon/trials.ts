@@ -1,3 +1,4 @@
+import type { Cause } from '../core/cause.ts';
 import { inDoubt } from '../core/decision.ts';
 import type { Evidence } from '../core/evidence.ts';
 import type { State } from '../core/state.ts';
@@ -262,10 +263,24 @@ export function createTrials(parts: TrialParts): Trials {
   };
 }
 
+/** Under these no start of the gateway is under way, and nothing begins one by itself. */
+const withoutStart: ReadonlySet<Cause> = new Set([
+  'serving',
+  'job-stopped',
+  'unloaded',
+  'unloaded-again',
+  'parked',
+  'parked-cause-present',
+  'parked-again',
+  'stopped-by-operator',
+  'disabled-by-operator',
+  'not-installed',
+]);
+
 /** How the gateway stands as the change is made. */
 const standing = ({ bootsSinceReady, cause }: State) => ({
   bootsBefore: bootsSinceReady,
-  downBefore: cause !== 'serving',
+  downBefore: !withoutStart.has(cause),
 });
 
 const notDurable = 'nothing was changed, because it cannot be written down; "immune logs" says why';

@@ -82,6 +82,11 @@ describe('a watchdog that begins anew', () => {
     });
   });
 
+  test('lets what one look had noted last anew', () => {
+    const noted = [{ key: 'readiness', since: moment('00:00') }];
+    expect(begunAnew({ ...initialState, noted }, now).noted).toEqual([]);
+  });
+
   test('leaves a gateway that was ready as it was seen', () => {
     const ready = { ...life, readyAt: moment('00:09') };
     expect(begunAnew({ ...initialState, generation: ready, asleepMs: millis(5) }, now)).toMatchObject({

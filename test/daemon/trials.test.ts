@@ -219,6 +219,20 @@ describe('a change that is applied', () => {
     expect(notes.flatMap(({ notices }) => notices)).toHaveLength(1);
   });
 
+  it.each<readonly [State['cause'], boolean]>([
+    ['crash-loop', true],
+    ['booting', true],
+    ['unknown', true],
+    ['serving', false],
+    ['parked', false],
+    ['unloaded', false],
+    ['stopped-by-operator', false],
+  ])('beside a gateway that is %s: a start may be under way is %s', async (cause, downBefore) => {
+    state = { ...state, cause };
+    await applied(trials());
+    expect(await kept()).toMatchObject({ downBefore });
+  });
+
   it('is taken back byte for byte when OpenClaw refuses it', async () => {
     const one = trials();
     await applied(one);
