@@ -117,11 +117,16 @@ export async function operatorWorld(): Promise<OperatorWorld> {
   );
   const launchd = await installFakeLaunchd({ dir: join(home, 'launchd'), home });
   launchd.setFaults({ throttleMs: 600, exitTimeOutMs: 800 });
-  // Other tests of this machine run package managers, which would hold us off.
+  // Other tests of this machine run package managers, which would hold us off. One process by its pid is shown all the
+  // same: the parents of a test that npm runs are among them.
   const ps = join(home, 'ps');
-  writeFileSync(ps, `#!/bin/sh\n${findTool('ps') ?? '/bin/ps'} "$@" | grep -vwE 'npm|pnpm|yarn'\n`, {
-    mode: 0o755,
-  });
+  const realPs = findTool('ps') ?? '/bin/ps';
+  const script = [
+    '#!/bin/sh',
+    `case " $* " in *" -p "*) exec ${realPs} "$@" ;; esac`,
+    `${realPs} "$@" | grep -vwE 'npm|pnpm|yarn'`,
+  ];
+  writeFileSync(ps, `${script.join('\n')}\n`, { mode: 0o755 });
   const settings = {
     gateway: {
       label,
