@@ -27,7 +27,9 @@ export const gatewayLabel = 'ai.openclaw.gateway';
 export function runFolder(): string {
   const given = process.env['OPENCLAW_IMMUNE_TEST_RUN'];
   if (given !== undefined) return given;
-  const folder = join(cacheFolder(), 'runs', nameOfThisRun());
+  // Half of a run is given the name of the whole: nobody outside its namespace knows its own process.
+  const name = process.env['OPENCLAW_IMMUNE_TEST_NAME'] ?? nameOfThisRun();
+  const folder = join(cacheFolder(), 'runs', name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   process.env['OPENCLAW_IMMUNE_TEST_RUN'] = folder;
   return folder;

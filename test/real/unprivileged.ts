@@ -64,11 +64,12 @@ export function copyCheckout(from: string, user: TestUser): string {
 }
 
 /**
- * The words that put a command into a network namespace of its own, where there is only the loopback; null where this
- * machine allows none.
+ * The words that put a command into namespaces of its own: there is only the loopback, and no process but its own (a package
+ * manager that another scenario runs would hold every repair off). Null where this machine allows none.
  */
-export function cutOffFromNetwork(folder: string): readonly string[] | null {
-  const words = ['unshare', '--net', join(folder, 'test/real/support/cut-off.sh')];
+export function cutOff(folder: string): readonly string[] | null {
+  const alone = ['--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const words = ['unshare', ...alone, join(folder, 'test/real/support/cut-off.sh')];
   const [unshare = '', ...rest] = [...words, 'true'];
   try {
     execFileSync(unshare, rest, { stdio: 'ignore' });
@@ -84,10 +85,15 @@ interface AsUser {
   readonly folder: string;
   /** Words before the command: what root does first. */
   readonly behind?: readonly string[];
+  /** More than the harness's own variables. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs our Node as the test user and gives its exit code. Its output is ours; a signal to us ends it too. */
-export function runAsUser({ user, folder, behind = [] }: AsUser, args: readonly string[]): Promise<number> {
+export function runAsUser(
+  { user, folder, behind = [], env = {} }: AsUser,
+  args: readonly string[],
+): Promise<number> {
   const node = join(folder, 'node_modules', '.bin', 'node');
   const environment: Record<string, string> = {
     HOME: user.home,
@@ -100,6 +106,7 @@ export function runAsUser({ user, folder, behind = [] }: AsUser, args: readonly 
     const ours = name.startsWith('OPENCLAW_IMMUNE_TEST_');
     if (value !== undefined && (ours || passedThrough.has(name.toLowerCase()))) environment[name] = value;
   }
+  Object.assign(environment, env);
   // setpriv replaces itself by Node, so a signal reaches it; Node's own uid option would keep root's groups.
   const ids = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--no-new-privs'];
   const [file = '', ...words] = [...behind, 'setpriv', ...ids, node, ...args];
