@@ -33,6 +33,8 @@ export interface AlertIncident {
   readonly rested?: boolean;
   /** What repairs replaced, in their own words. */
   readonly changed: readonly string[];
+  /** Channels that got messages about it that are kept no more: its end goes there too. */
+  readonly toldTo?: readonly string[];
 }
 
 /** From the first notice that it flaps until it was calm for long enough. */

@@ -1,5 +1,6 @@
 import { type Delivery, type Entry, isWaiting } from './alert.ts';
 import { type AlertBook, noted } from './alert-book.ts';
+import { isAbout } from './alert-post.ts';
 import type { ReasonCode } from './alert-reasons.ts';
 import type { Policy } from './policy.ts';
 import { hours, type Instant, type Millis, millis, minutes, plus, since } from './time.ts';
@@ -177,7 +178,7 @@ export function tidy(
     code: 'given-up',
     now,
   });
-  return bounded(late, now);
+  return remembering(late, bounded(late, now));
 }
 
 /** Settled ones are kept this long for `immune alerts list`. */
@@ -203,6 +204,19 @@ function bounded(book: AlertBook, now: Instant): AlertBook {
     },
   );
   return { ...given, entries: given.entries.slice(crowd.size) };
+}
+
+/** An outage may outlast the messages that told it. The names of the channels are enough, each once. */
+function remembering({ entries: before }: AlertBook, book: AlertBook): AlertBook {
+  const { incident: open } = book;
+  if (open === null || book.entries === before) return book;
+  const kept = new Set(book.entries);
+  const told = before
+    .filter((entry) => !kept.has(entry) && isAbout(entry.alert, open))
+    .flatMap(({ deliveries }) => deliveries.filter(({ state }) => state === 'delivered'))
+    .map(({ channel }) => channel);
+  if (told.length === 0) return book;
+  return { ...book, incident: { ...open, toldTo: [...new Set([...(open.toldTo ?? []), ...told])] } };
 }
 
 /** After a wake, or when another channel got through: what waits for the network on these is tried again at once. */

@@ -1,5 +1,13 @@
 import { type Alert, type AlertKind, isAtLeast } from './alert.ts';
-import { type AlertBook, type AlertLine, type Desk, isWithin, noted, type Overflow } from './alert-book.ts';
+import {
+  type AlertBook,
+  type AlertIncident,
+  type AlertLine,
+  type Desk,
+  isWithin,
+  noted,
+  type Overflow,
+} from './alert-book.ts';
 import type { ReasonCode } from './alert-reasons.ts';
 
 /** Where an alert comes from: its moment, and the journal line, if any. */
@@ -45,16 +53,28 @@ export function post(book: AlertBook, { alert, code }: Post, desk: Desk): AlertB
   return noted(told, { at, code: nowhere, incident, alert: id, about });
 }
 
-/** Whoever was told of an outage is told of its end, which is no bad news in itself. */
-function isEndOfTold({ entries }: AlertBook, { kind, incident, since }: Alert, channel: string): boolean {
-  if (kind !== 'recovered' && kind !== 'closed') return false;
+/** Whoever was told of an outage, or soon will be, is told of its end, which is no bad news in itself. */
+function isEndOfTold({ entries, incident: open }: AlertBook, { kind }: Alert, channel: string): boolean {
+  if (open === null || (kind !== 'recovered' && kind !== 'closed')) return false;
+  if (open.toldTo?.includes(channel) === true) return true;
   return entries.some(
     ({ alert, deliveries }) =>
-      alert.incident === incident &&
-      alert.since === since &&
-      deliveries.some((each) => each.channel === channel && each.state !== 'dropped'),
+      isAbout(alert, open) &&
+      deliveries.some(
+        ({ channel: to, state }) => to === channel && (state === 'delivered' || state === 'waiting'),
+      ),
   );
 }
+
+/**
+ * Numbers of incidents come again where the journal begins anew: what was said before this one began is of another. That
+ * it flaps is said since the first loss, so the beginning alone does not tell; the moment alone does not where the clock
+ * was set back.
+ */
+export const isAbout = (
+  { incident, at, since }: Alert,
+  { id, openedAt }: Pick<AlertIncident, 'id' | 'openedAt'>,
+): boolean => incident === id && (at >= openedAt || since === openedAt);
 
 /** The last place is kept for what needs a person, and the one before it for the one message about all the others. */
 export function roomFor({ kind, severity }: Pick<Alert, 'kind' | 'severity'>, limit: number): number {

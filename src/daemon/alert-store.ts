@@ -69,8 +69,12 @@ const orNull =
 
 const holding: Readonly<Record<string, (value: unknown) => boolean>> = {
   incident: orNull(
-    ({ id, openedAt, attempts, changed }) =>
-      typeof id === 'string' && isMoment(openedAt) && Array.isArray(attempts) && isTexts(changed),
+    ({ id, openedAt, attempts, changed, toldTo = [] }) =>
+      typeof id === 'string' &&
+      isMoment(openedAt) &&
+      Array.isArray(attempts) &&
+      isTexts(changed) &&
+      isTexts(toldTo),
   ),
   flapping: orNull(({ since, saidAt, held }) => isMoment(since) && isMoment(saidAt) && isTexts(held)),
   overflow: orNull(({ since, kinds, titles }) => isMoment(since) && isRecord(kinds) && isTexts(titles)),

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { Delivery } from '../../src/core/alert.ts';
 import { type AlertBook, beginBook, beginEra } from '../../src/core/alert-book.ts';
 import { takeLine } from '../../src/core/alert-compose.ts';
 import { type ReasonCode, reasonWords } from '../../src/core/alert-reasons.ts';
 import { takeTime } from '../../src/core/alert-time.ts';
 import { type Attempt, initialState } from '../../src/core/state.ts';
-import { minutes } from '../../src/core/time.ts';
+import { instant, minutes } from '../../src/core/time.ts';
 import { desk, incidentOf, lineOf, notice } from './alert-world.ts';
 import { moment } from './story.ts';
 
@@ -106,23 +107,35 @@ describe('a journal line', () => {
       ['exhausted', ['phone', 'mail', 'desk']],
       ['recovered', ['phone', 'mail', 'desk']],
     ]);
-    // One of another time with the same number, and what was never sent there, count for nothing.
+    // One of another time with the same number, and what never got there, count for nothing.
+    const early = instant(moment('00:00') - 1);
     const other: AlertBook = {
       ...needed,
       entries: needed.entries.map(({ alert, deliveries }) => ({
-        alert: { ...alert, since: moment('00:01') },
+        alert: { ...alert, at: early, since: early },
         deliveries,
       })),
     };
     expect(toWhom(end(other)).at(-1)).toEqual(['recovered', ['desk']]);
-    const dropped: AlertBook = {
+    const all = (state: Delivery['state']): AlertBook => ({
       ...needed,
       entries: needed.entries.map(({ alert, deliveries }) => ({
         alert,
-        deliveries: deliveries.map((each) => ({ ...each, state: 'dropped' })),
+        deliveries: deliveries.map((each) => ({ ...each, state })),
+      })),
+    });
+    expect(toWhom(end(all('delivered'))).at(-1)).toEqual(['recovered', ['phone', 'mail', 'desk']]);
+    for (const state of ['dropped', 'given-up'] as const)
+      expect(toWhom(end(all(state))).at(-1), state).toEqual(['recovered', ['desk']]);
+    // The clock was set back after it was lost: what was said of it lies before it.
+    const setBack: AlertBook = {
+      ...needed,
+      entries: needed.entries.map(({ alert, deliveries }) => ({
+        alert: { ...alert, at: early },
+        deliveries,
       })),
     };
-    expect(toWhom(end(dropped)).at(-1)).toEqual(['recovered', ['desk']]);
+    expect(toWhom(end(setBack)).at(-1)).toEqual(['recovered', ['phone', 'mail', 'desk']]);
   });
 
   it('supersedes nothing that was delivered', () => {

@@ -187,6 +187,73 @@ describe('the book is tidied', () => {
   });
 });
 
+describe('an outage that outlasts what is kept of its messages', () => {
+  const where = desk({}, ['critical', 'critical', 'info']);
+  const channels = where.channels.map(({ name }) => name);
+  const incident = incidentOf();
+  const lost = lineOf(1, '00:10', { incident }, [notice('exhausted', 'needs you: no way')]);
+  const eightDays = plus(start, hours(8 * 24));
+  const again = (book: AlertBook): AlertBook => JSON.parse(JSON.stringify(book)) as AlertBook;
+  const asked = takeLine(beginBook(0, null), lost, where);
+  /** Told on the phone and the desk; the mail never got through. */
+  const entry: Entry = {
+    alert: { ...alert('1-1'), ...asked.entries[0]?.alert },
+    deliveries: channels.map((channel) =>
+      delivery({ channel, state: channel === 'mail' ? 'given-up' : 'delivered' }),
+    ),
+  };
+  const told: AlertBook = { ...asked, entries: [entry] };
+  const forgotten = (book: AlertBook): AlertBook => again(tidy(book, { now: eightDays, policy, channels }));
+  const endOn = (book: AlertBook): readonly string[] | undefined =>
+    takeLine(book, lineOf(9, '200:00:00', { incident: null }, [notice('resolved', 'over')]), where)
+      .entries.at(-1)
+      ?.deliveries.map(({ channel }) => channel);
+
+  it('is told to be over where it was told', () => {
+    const book = forgotten(told);
+    expect(book.entries).toEqual([]);
+    const later = takeLine(book, lineOf(2, '199:00:00', { incident }), where);
+    expect(endOn(later)).toEqual(['phone', 'desk']);
+  });
+
+  it('remembers each channel once, and nothing of it when it is over', () => {
+    let book = told;
+    for (let n = 0; n < 5; n += 1)
+      book = forgotten({ ...book, entries: [{ ...entry, alert: { ...entry.alert, id: `r${n}` } }] });
+    expect(book.incident?.toldTo).toEqual(['phone', 'desk']);
+    const over = takeLine(book, lineOf(9, '200:00:00', { incident: null }), where);
+    const next = incidentOf({ openedAt: moment('201:00:00') });
+    const anew = takeLine(over, lineOf(10, '201:00:00', { incident: next }), where);
+    expect(anew.incident).toMatchObject({ openedAt: next.openedAt });
+    expect(anew.incident).not.toHaveProperty('toldTo');
+  });
+
+  it('takes nothing of another one, or of none, for its own', () => {
+    const strange = { ...entry, alert: { ...entry.alert, incident: 'I0' } };
+    const book = forgotten({ ...told, entries: [strange] });
+    expect(book.incident).not.toHaveProperty('toldTo');
+    expect(endOn(book)).toEqual(['desk']);
+    expect(forgotten({ ...told, incident: null })).toMatchObject({ incident: null, entries: [] });
+  });
+
+  it('is told to be over where hundreds of others were told meanwhile', () => {
+    const crowd = Array.from({ length: 505 }, (_each, n) => ({
+      alert: alert(`${n}`),
+      deliveries: [delivery()],
+    }));
+    // The phone was told of the oldest, which is put out although it waits for the mail.
+    const half = {
+      ...entry,
+      deliveries: [delivery({ state: 'delivered' }), delivery({ channel: 'mail' })],
+    };
+    const book = again(
+      tidy({ ...told, entries: [half, ...crowd] }, { now: plus(start, minutes(1)), policy, channels }),
+    );
+    expect(book.entries).toHaveLength(500);
+    expect(endOn(book)).toEqual(['phone', 'desk']);
+  });
+});
+
 describe('the operator', () => {
   it('has one sent again where it was not delivered, or not sent any more', () => {
     const book = bookOf(

@@ -233,8 +233,8 @@ describe('what a message says', () => {
 
 describe('a flapping gateway', () => {
   /** It is lost every few minutes and comes back after half a minute, all day. */
-  function flapsAllDay(everyS: number, hours: number): ReturnType<typeof alertStory> {
-    const t = alertStory();
+  function flapsAllDay(everyS: number, hours: number, where = desk()): ReturnType<typeof alertStory> {
+    const t = alertStory({ desk: where });
     t.at('00:00', world.serving());
     for (let s = 60; s < hours * 3_600; s += everyS) {
       t.at(time(s), world.connectionBroke());
@@ -278,6 +278,17 @@ describe('a flapping gateway', () => {
     expect(t.told.at(-1)).toMatch(/recovered|digest/);
     expect(t.told.filter((each) => each.includes('recovered'))).toHaveLength(1);
     expect(t.book.flapping).toBeNull();
+  });
+
+  it('is known to have ended wherever it was told that it flaps, though the end is no bad news', () => {
+    const t = flapsAllDay(300, 1, desk({}, ['info', 'warning', 'critical']));
+    t.hold('1:01:00', '3:00:00', world.serving(born(3_368)), 30);
+    const of = (kind: string): readonly string[] =>
+      t.book.entries
+        .filter(({ alert }) => alert.kind === kind)
+        .flatMap(({ deliveries }) => deliveries.map(({ channel }) => channel));
+    expect(of('flapping')).toEqual(['phone', 'mail']);
+    expect(of('recovered')).toEqual(['phone', 'mail']);
   });
 });
 

@@ -282,6 +282,7 @@ it('a book is read back as it was written, with what an older build did not know
     { ...book, cursor: -1 },
     { ...book, incident: 7 },
     { ...book, incident: { id: 'I1' } },
+    { ...book, incident: { id: 'I1', openedAt: 1, attempts: [], changed: [], toldTo: [7] } },
     { ...book, flapping: { since: 1 } },
     { ...book, overflow: { since: 1, kinds: {} } },
     { ...book, sentTimes: ['x'] },
