@@ -1,6 +1,11 @@
 import { spellBytes } from '../core/words.ts';
+import { isDoubt } from '../gateway/package-managers.ts';
 import type { PackagePlan } from '../vault/package-plans.ts';
 import { unitNames } from './damage.ts';
+
+/** What to type where somebody else may be at work on the package. */
+export const nextWhileBusy = (because: string, command: string): string =>
+  isDoubt(because) ? `put that right, then ${command}` : `${command}, once that is done`;
 
 /** What will be done, before it is asked for. */
 export function planLines(plan: PackagePlan): readonly string[] {

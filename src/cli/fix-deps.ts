@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { askPatiently, silentDaemon, startCommand } from './daemon-process.ts';
 import { damageJson, damageLines } from './damage.ts';
 import { exitCodes } from './exit-codes.ts';
-import { planJson, planLines } from './fix-deps-render.ts';
+import { nextWhileBusy, planJson, planLines } from './fix-deps-render.ts';
 import type { PackageLook, PackageShop } from './package-shop.ts';
 import { createProgress } from './progress.ts';
 import { consent } from './propose.ts';
@@ -149,7 +149,7 @@ const busy = (because: string): UserError =>
     'busy',
     because.startsWith('nothing was changed') ? because : `nothing was changed: ${because}`,
     {
-      hint: 'immune fix-deps, once that is done',
+      hint: nextWhileBusy(because, 'immune fix-deps'),
       exitCode: exitCodes.busy,
     },
   );

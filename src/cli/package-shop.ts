@@ -1,8 +1,9 @@
+import type { Settings } from '../config/settings.ts';
 import type { DependencyEvidence } from '../core/ground-evidence.ts';
 import type { ActionOutcome } from '../core/state.ts';
 import type { Millis } from '../core/time.ts';
 import { sightGateway } from '../daemon/gateway-sight.ts';
-import { handsOn, openPackages, type Packages } from '../daemon/open-packages.ts';
+import { handsOn, openPackages, type PackageParts, type Packages } from '../daemon/open-packages.ts';
 import { nextRepairId } from '../daemon/package-hands.ts';
 import { readDependencies } from '../gateway/dependencies.ts';
 import { listerOf } from '../gateway/live-processes.ts';
@@ -20,7 +21,7 @@ import {
 import type { Context } from './context.ts';
 import { type DamagedPart, damagedParts } from './damage.ts';
 import { underLease } from './own-hands.ts';
-import { openWorkshop, type Workshop } from './workshop.ts';
+import { launchdOf, openWorkshop, type Workshop } from './workshop.ts';
 
 /** What the command works with. */
 export interface PackageShop {
@@ -112,7 +113,8 @@ export async function openPackageShop(
 }
 
 /** What a command that stands in for the daemon mends a package with. */
-export function packagesOf(shop: Workshop, { paths, clock, uid }: Context): Packages {
+export function packagesOf(shop: Workshop, context: Context): Packages {
+  const { paths, clock, uid } = context;
   const { settings } = shop.live.current();
   return openPackages({
     paths,
@@ -120,8 +122,18 @@ export function packagesOf(shop: Workshop, { paths, clock, uid }: Context): Pack
     run,
     clock,
     processes: shop.processes,
+    manager: jobsOf(settings, context),
+    label: settings.gateway.label,
     incident: () => null,
   });
+}
+
+/** Without launchd the watchdog itself starts the gateway, and no updater has a job of its own. */
+function jobsOf(settings: Settings, context: Context): PackageParts['manager'] {
+  const { serviceManager, tools } = settings;
+  return serviceManager === 'embedded' || tools.launchctl === null
+    ? { read: async () => ({ kind: 'not-loaded' }), labels: async () => [] }
+    : launchdOf(settings, context);
 }
 
 /** OpenClaw's own lists with their hashes, for where nothing of ours was recorded. A sentence where they disagree. */

@@ -50,6 +50,7 @@ async function lookAndMend(context: Context, open: () => Promise<Shop>): Promise
   if (forbidden !== null) return `nothing was done: ${forbidden}`;
   const shop = await open();
   try {
+    let busy = 'somebody else is at work on the package';
     // Bounded by the signal, which the deadline aborts.
     while (!context.signal.aborted) {
       const found = await shop.look({ network: false, unattended: true, signal: context.signal });
@@ -59,6 +60,7 @@ async function lookAndMend(context: Context, open: () => Promise<Shop>): Promise
         case 'unknown':
           return `nothing was done: ${found.because}`;
         case 'busy':
+          busy = found.because;
           break;
         case 'damaged': {
           const { remedy, because } = found;
@@ -72,7 +74,7 @@ async function lookAndMend(context: Context, open: () => Promise<Shop>): Promise
       }
       await context.clock.sleep(againMs, context.signal);
     }
-    return 'nothing was done in time: somebody else is at work on the package';
+    return `nothing was done in time: ${busy}`;
   } finally {
     await shop.close();
   }

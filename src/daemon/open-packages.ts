@@ -2,16 +2,17 @@ import type { Paths } from '../config/paths.ts';
 import type { Clock } from '../core/time.ts';
 import { listerOf } from '../gateway/live-processes.ts';
 import { findPackageWork } from '../gateway/package-managers.ts';
-import { readUpdateMarkers } from '../gateway/update-markers.ts';
 import { misfitOf, readSurroundings } from '../probes/reinstall-fit.ts';
 import type { ReinstallPlace, ReinstallSources } from '../probes/reinstall-parts.ts';
 import { createReinstallSources } from '../probes/reinstall-sources.ts';
 import { soundTree } from '../probes/sound-tree.ts';
+import { readUpdate } from '../probes/update-sight.ts';
 import { createNpmFetch } from '../repairs/fetch-with-npm.ts';
 import { type PackageRepairDeps, vaultIn } from '../repairs/package-ground.ts';
 import { createPackageRepairs, takeBack } from '../repairs/reinstall.ts';
 import type { Processes } from '../system/process.ts';
 import type { Run } from '../system/run.ts';
+import type { ServiceManager } from '../system/service-manager.ts';
 import type { ManifestHead } from '../vault/manifest.ts';
 import { packagePlansIn, readPackagePlan } from '../vault/package-plans.ts';
 import type { GatewaySight } from './gateway-sight.ts';
@@ -23,6 +24,9 @@ export interface PackageParts {
   readonly run: Run;
   readonly clock: Pick<Clock, 'now'>;
   readonly processes: Pick<Processes, 'list'>;
+  readonly manager: Pick<ServiceManager, 'read' | 'labels'>;
+  /** Of the gateway's job. */
+  readonly label: string;
   /** Of the incident that a repair belongs to. */
   readonly incident: () => string | null;
 }
@@ -36,19 +40,11 @@ export interface Packages {
 
 /** What a package is mended with, by the daemon and by a command that stands in for it. */
 export function openPackages(parts: PackageParts): Packages {
-  const { paths, sight, run, clock } = parts;
+  const { paths, sight, run, clock, manager, label } = parts;
   const processes = listerOf(parts.processes);
-  const update = () => {
-    const { stateDir, packageRoot, sqlite, handoffs } = sight().files;
-    return readUpdateMarkers({
-      now: clock.now(),
-      stateDir,
-      packageRoot,
-      sqlitePath: sqlite,
-      handoffPaths: handoffs,
-      processes,
-      labels: [],
-    });
+  const update = async () => {
+    const state = await manager.read(label);
+    return readUpdate({ now: clock.now(), files: sight().files, processes, state, manager });
   };
   const place = (): ReinstallPlace => {
     const { packageRoot, stateDir, version, prefix, node } = sight().ground;

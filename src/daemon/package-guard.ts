@@ -18,7 +18,7 @@ import { readRepair, sweepRepairs } from '../vault/repair-records.ts';
 import { createArchivesWatch } from './archives-view.ts';
 import type { GatewaySight } from './gateway-sight.ts';
 import type { Loop } from './loop.ts';
-import { handsOn, openPackages } from './open-packages.ts';
+import { handsOn, openPackages, type PackageParts } from './open-packages.ts';
 import { createPackageHands, type PackageHands } from './package-hands.ts';
 import { createPackageKeeper } from './package-keeper.ts';
 import { createRepairFinisher } from './repair-finisher.ts';
@@ -33,6 +33,9 @@ export interface PackageGuardParts {
   readonly policy: () => Policy;
   readonly mode: () => 'act' | 'observe';
   readonly processes: Processes;
+  readonly manager: PackageParts['manager'];
+  /** Of the gateway's job. */
+  readonly label: string;
   readonly run: Run;
   readonly log: Log;
   readonly sight: () => GatewaySight;
@@ -72,6 +75,8 @@ export function createPackageGuard(parts: PackageGuardParts): PackageGuard {
     run,
     clock: steady,
     processes,
+    manager: parts.manager,
+    label: parts.label,
     incident: () => parts.loop().state().incident?.id ?? null,
   });
   const plans = packagePlansIn(paths.state);

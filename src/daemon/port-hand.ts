@@ -5,11 +5,13 @@ import type { ServiceState } from '../core/service.ts';
 import type { ActionOutcome } from '../core/state.ts';
 import { type Clock, instant, type Millis, millis } from '../core/time.ts';
 import { endListener, type PortHands, type PortTarget, termWaitMs } from '../repairs/free-port.ts';
+import { ancestorsOf } from '../system/ancestors.ts';
 import type { Log } from '../system/log.ts';
 import type { Processes } from '../system/process.ts';
 import type { Answer, Request } from './commands.ts';
 import { lookBy } from './look-by.ts';
 import type { Loop } from './loop.ts';
+import { servicePidOf } from './port-sight.ts';
 
 export interface PortHandParts extends Pick<PortHands, 'listeners' | 'orphanProof'> {
   /** The loop's own clock. */
@@ -36,7 +38,7 @@ const pollMs = millis(1_000);
 /** As for every comparison of start times: ps rounds them. */
 const startToleranceMs = 2_000;
 /** From a command up to the login of its operator; deeper chains are cut off, and process 1 is refused anyway. */
-const maxAncestors = 16;
+const levels = 16;
 
 /** What `immune fix-port` leaves room for when it waits for the answer. */
 export const freePortWithinMs = endWithinMs + serveMs;
@@ -120,34 +122,35 @@ export async function neverEnded(
 ): Promise<Refusal | null> {
   if (!Number.isSafeInteger(pid) || pid <= 1) return refused(`process ${pid} is never ended`);
   if (pid === process.pid) return refused(`process ${pid} is openclaw-immune itself`, 'immune status');
-  const own = await ancestorsOf(process.pid, processes);
-  if (pid === process.ppid || own.includes(pid)) {
+  const { row } = processes;
+  const own = await ancestorsOf(process.pid, { row, levels, until: pid });
+  if (pid === process.ppid || own.pids.includes(pid)) {
     return refused(`process ${pid} is one that runs openclaw-immune`, 'immune status');
   }
+  if (own.kind === 'unknown') {
+    return refused(`which processes run openclaw-immune cannot be told: ${own.because}`);
+  }
   const state = await service();
-  // Without a session there is no job, and so none of its processes.
   if (state.kind === 'unknown') {
     const because = `the service manager does not tell which process is the gateway's own: ${state.because}`;
     return refused(because, 'immune check --why');
   }
-  const jobPid = 'pid' in state ? state.pid : null;
-  if (jobPid === null) return null;
-  const above = pid === jobPid ? [] : await ancestorsOf(pid, processes);
-  if (pid !== jobPid && !above.includes(jobPid)) return null;
-  return refused(`process ${pid} is the gateway's own`, 'immune restart');
-}
-
-/** Parents, nearest first. */
-async function ancestorsOf(pid: number, processes: Pick<Processes, 'row'>): Promise<readonly number[]> {
-  const found: number[] = [];
-  let current = pid;
-  while (found.length < maxAncestors) {
-    const outcome = await processes.row(current);
-    if (outcome.kind !== 'row' || outcome.row.ppid <= 1) break;
-    current = outcome.row.ppid;
-    found.push(current);
+  // Without a session there is no job, and so none of its processes.
+  if (state.kind === 'no-domain') return null;
+  const jobPid = servicePidOf(state);
+  if (jobPid === 'unknown') {
+    return refused(
+      "the service manager is stopping the gateway, and does not tell which process is the gateway's own",
+    );
   }
-  return found;
+  if (jobPid === null) return null;
+  const isOwn = refused(`process ${pid} is the gateway's own`, 'immune restart');
+  if (pid === jobPid) return isOwn;
+  const above = await ancestorsOf(pid, { row, levels, until: jobPid });
+  if (above.pids.includes(jobPid)) return isOwn;
+  return above.kind === 'known'
+    ? null
+    : refused(`whether process ${pid} is the gateway's own cannot be told: ${above.because}`);
 }
 
 const handsOf = (

@@ -1,3 +1,4 @@
+import type { ServiceState } from '../core/service.ts';
 import { proveOrphan } from '../gateway/orphan-proof.ts';
 import type { PortHands } from '../repairs/free-port.ts';
 import { type ListenerTools, readListeners } from '../system/listeners.ts';
@@ -19,7 +20,7 @@ export function portSight(parts: PortSightParts): Pick<PortHands, 'listeners' | 
     listeners: (port) => readListeners(port, parts.tools),
     orphanProof: async (pid) => {
       // Before the process is looked at, for whatever comes between that look and a signal is in doubt.
-      const servicePid = await servicePidOf(parts);
+      const servicePid = servicePidOf(await parts.manager.read(parts.label));
       const { lockFiles, stateDir } = parts.files();
       return proveOrphan(pid, { lockFiles, stateDir, uid: parts.uid, servicePid, row: parts.processes.row });
     },
@@ -27,11 +28,7 @@ export function portSight(parts: PortSightParts): Pick<PortHands, 'listeners' | 
 }
 
 /** The job's process; `unknown` where the service manager did not say whether there is one. */
-export async function servicePidOf({
-  manager,
-  label,
-}: Pick<PortSightParts, 'manager' | 'label'>): Promise<number | null | 'unknown'> {
-  const state = await manager.read(label);
+export function servicePidOf(state: ServiceState): number | null | 'unknown' {
   switch (state.kind) {
     case 'running':
       return state.pid;

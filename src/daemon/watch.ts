@@ -129,6 +129,8 @@ export async function openWatch(
     policy: () => rules().policy,
     mode: () => rules().mode,
     processes: parts.processes,
+    manager: parts.manager,
+    label: settings.gateway.label,
     run,
     log,
     sight: () => sight,

@@ -1,4 +1,5 @@
 import type { LockEvidence } from '../core/ground-evidence.ts';
+import { ancestorsOf, gatewayLevels } from '../system/ancestors.ts';
 import type { Processes } from '../system/process.ts';
 import { isGateway } from './live-processes.ts';
 import { readLock } from './lock-file.ts';
@@ -11,9 +12,6 @@ export interface LockQuestion {
   /** One process; one child process (ps). */
   readonly row: Processes['row'];
 }
-
-/** A wrapper script and a shell between the job and its gateway: deeper chains are nobody's. */
-const maxAncestors = 3;
 
 /**
  * Who holds OpenClaw's own lock. It is held by a stranger only if the pid in it is a live gateway that is neither the
@@ -36,12 +34,10 @@ export async function readLockHolder(question: LockQuestion): Promise<LockEviden
       because: `gateway process ${pid} holds the lock, and the service manager does not tell which is its own`,
     };
   }
-  let parent = holder.row.ppid;
-  for (let level = 0; level < maxAncestors && servicePid !== null && parent > 1; level += 1) {
-    if (parent === servicePid) return { kind: 'ours', pid };
-    const above = await row(parent);
-    if (above.kind !== 'row') break;
-    parent = above.row.ppid;
+  if (servicePid !== null) {
+    const above = await ancestorsOf(holder.row, { row, levels: gatewayLevels, until: servicePid });
+    if (above.pids.includes(servicePid)) return { kind: 'ours', pid };
+    if (above.kind === 'unknown') return { kind: 'unknown', because: above.because };
   }
   // Only the program: evidence is written down, and an argument may be a secret.
   return { kind: 'held', pid, command: holder.row.command.split(/\s/)[0] ?? '' };

@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import type { ProcessIdentity } from '../core/service.ts';
+import { ancestorsOf, gatewayLevels } from '../system/ancestors.ts';
 import type { Processes } from '../system/process.ts';
 import type { ProcessRow } from '../system/ps.ts';
 import { isGateway } from './live-processes.ts';
@@ -27,8 +28,6 @@ export interface OrphanQuestion {
   readonly row: Processes['row'];
 }
 
-/** A wrapper script and a shell between the job and its gateway: deeper chains are nobody's. */
-const maxAncestors = 3;
 /** ps rounds start times to the second, and procps may be off by one more. */
 const startToleranceMs = 2_000;
 
@@ -83,16 +82,9 @@ async function descends(
   servicePid: number,
   row: Processes['row'],
 ): Promise<OrphanProof | null> {
-  let parent = process.ppid;
-  for (let level = 0; level < maxAncestors && parent > 1; level += 1) {
-    if (parent === servicePid) return notOurs(`process ${process.pid} was started by the job's own`);
-    const above = await row(parent);
-    if (above.kind === 'unknown') return above;
-    // A parent that has just ended hands its children to process 1.
-    if (above.kind === 'gone') return null;
-    parent = above.row.ppid;
-  }
-  return null;
+  const above = await ancestorsOf(process, { row, levels: gatewayLevels, until: servicePid });
+  if (above.pids.includes(servicePid)) return notOurs(`process ${process.pid} was started by the job's own`);
+  return above.kind === 'unknown' ? unknown(above.because) : null;
 }
 
 /** Two ways to write one folder, such as /tmp and /private/tmp of macOS. */

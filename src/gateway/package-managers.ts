@@ -30,8 +30,21 @@ export async function findPackageWork({ processes, update }: WorkAsk): Promise<s
     return `process ${row.pid} (${what}) may be changing the package`;
   }
   const marks = (await update?.()) ?? { kind: 'none' };
-  return marks.kind === 'running' ? `an update of OpenClaw is running (${marks.marker})` : null;
+  switch (marks.kind) {
+    case 'running':
+      return `an update of OpenClaw is running (${marks.marker})`;
+    case 'unknown':
+      return `whether an update of OpenClaw is running cannot be told: ${marks.because}`;
+    case 'none':
+    case 'stale':
+      return null;
+    default:
+      return marks satisfies never;
+  }
 }
+
+/** Somebody at work ends some day; what nobody can tell may stay so until a person looks at it. */
+export const isDoubt = (work: string): boolean => work.includes('cannot be told');
 
 const managerName = /(?:^|[\s/])(npm|pnpm|yarn|bun)(?:-cli)?(?:\.[cm]?js)?(?=\s)(.*)$/;
 /** What `isUpdater` does not count: it judges half a package, and these leave less than half. */

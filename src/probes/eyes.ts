@@ -1,12 +1,11 @@
 import { access } from 'node:fs/promises';
-import type { ListenerEvidence, UpdateEvidence } from '../core/evidence.ts';
-import type { ServiceState } from '../core/service.ts';
+import type { ListenerEvidence } from '../core/evidence.ts';
 import type { Clock, Millis } from '../core/time.ts';
 import { readIntent } from '../gateway/audit-log.ts';
-import type { LiveProcess } from '../gateway/live-processes.ts';
+import { listerOf } from '../gateway/live-processes.ts';
 import { readLock } from '../gateway/lock-file.ts';
 import { readParkCause } from '../gateway/park-cause.ts';
-import { readUpdateMarkers } from '../gateway/update-markers.ts';
+import { ancestorsOf, gatewayLevels } from '../system/ancestors.ts';
 import { type ListenerTools, readListeners, readListenersOf } from '../system/listeners.ts';
 import type { Processes } from '../system/process.ts';
 import type { ServiceManager } from '../system/service-manager.ts';
@@ -14,6 +13,7 @@ import type { GatewayLink } from './gateway-link.ts';
 import type { Ground } from './ground.ts';
 import { judgeListener } from './listener.ts';
 import type { Eyes } from './observe.ts';
+import { readUpdate } from './update-sight.ts';
 
 /** Where OpenClaw keeps what tells its intentions. */
 export interface GatewayFiles {
@@ -56,7 +56,9 @@ export async function lookAtListener(
     servicePid,
     lockPid: lock.kind === 'ok' ? lock.lock.pid : null,
     uid: parts.uid,
-    ancestors: (pid) => ancestorsOf(pid, parts.processes),
+    // By a list that is too short it passes for a stranger: that is only told, and whoever ends one proves it anew.
+    ancestors: async (pid) =>
+      (await ancestorsOf(pid, { row: parts.processes.row, levels: gatewayLevels, until: servicePid })).pids,
   });
   if (judged.kind === 'orphan') return withProcess(judged, parts.processes);
   if (judged.kind !== 'none' || servicePid === null) return judged;
@@ -83,25 +85,7 @@ export type SeenThrough = Pick<GatewayLink, 'healthz' | 'readyz' | 'endpoint' | 
 
 export function createEyes(parts: EyesParts, link: SeenThrough, ground: Ground): Eyes {
   const { manager, processes, label } = parts;
-  const list = async (): Promise<readonly LiveProcess[]> => {
-    const outcome = await processes.list();
-    // An empty list would say that no updater is alive; the question then stays open.
-    if (outcome.kind === 'unknown') throw new Error(outcome.because);
-    return outcome.rows;
-  };
-  const readUpdate = async (state: ServiceState): Promise<UpdateEvidence> => {
-    const { stateDir, packageRoot, sqlite, handoffs } = parts.files();
-    return readUpdateMarkers({
-      now: parts.clock.now(),
-      stateDir,
-      packageRoot,
-      sqlitePath: sqlite,
-      handoffPaths: handoffs,
-      processes: list,
-      // An updater's own job: asked for only while ours is not loaded, as it is during an update.
-      labels: state.kind === 'not-loaded' ? await manager.labels() : [],
-    });
-  };
+  const list = listerOf(processes);
   return {
     wall: parts.clock.now,
     healthz: link.healthz,
@@ -126,7 +110,8 @@ export function createEyes(parts: EyesParts, link: SeenThrough, ground: Ground):
     witness: (pid) => processes.witness(pid, parts.witnessMs()),
     listener: (servicePid) => lookAtListener(parts, { ...link.endpoint(), servicePid }),
     audit: async () => readIntent(parts.files()),
-    update: (state) => readUpdate(state).catch(doubt('the markers of an update')),
+    update: (state) =>
+      readUpdate({ now: parts.clock.now(), files: parts.files(), processes: list, state, manager }),
     parkCause: () => {
       const { packageRoot, lockFiles } = parts.files();
       return readParkCause({ packageRoot, lockFiles, servicePid: null, processes: list }).catch(
@@ -148,19 +133,4 @@ const doubt =
 async function readPid({ manager, label }: EyesParts): Promise<number | null> {
   const state = await manager.read(label);
   return state.kind === 'running' ? state.pid : null;
-}
-
-/** A wrapper script and a shell: deeper chains than this are nobody's gateway. */
-const maxAncestors = 3;
-
-async function ancestorsOf(pid: number, processes: Processes): Promise<readonly number[]> {
-  const found: number[] = [];
-  let current = pid;
-  while (found.length < maxAncestors) {
-    const outcome = await processes.row(current);
-    if (outcome.kind !== 'row' || outcome.row.ppid <= 1) break;
-    current = outcome.row.ppid;
-    found.push(current);
-  }
-  return found;
 }

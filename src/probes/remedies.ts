@@ -3,7 +3,7 @@ import { type Clock, type Millis, millis, minutes } from '../core/time.ts';
 import { spell } from '../core/words.ts';
 import { findConfigWriter } from '../gateway/config-writers.ts';
 import type { ListProcesses } from '../gateway/live-processes.ts';
-import { findPackageWork } from '../gateway/package-managers.ts';
+import { findPackageWork, isDoubt } from '../gateway/package-managers.ts';
 import type { Remedies } from './ground.ts';
 import { adviceOf } from './plan-words.ts';
 import type { ReinstallPlanner } from './reinstall-planner.ts';
@@ -60,9 +60,9 @@ export function createRemedies(parts: RemedyParts): Remedies {
       // Asked first: what a package manager is changing is nothing to compare with anything.
       const wait = installing(await packageWork());
       if (wait === null) return reinstaller.look(dependencies, plugins, how);
-      return wait.kind === 'pending'
-        ? wait
-        : { kind: 'unavailable', because: adviseTo(`${wait.because}: end it`, fixCommand) };
+      if (wait.kind === 'pending') return wait;
+      const advice = isDoubt(wait.because) ? 'put that right' : 'end it';
+      return { kind: 'unavailable', because: adviseTo(`${wait.because}: ${advice}`, fixCommand) };
     },
   };
 }

@@ -4,7 +4,7 @@ import { type Clock, instant, type Millis, millis } from '../core/time.ts';
 import { errorCode } from './file-failure.ts';
 import { readProcStat } from './proc-stat.ts';
 import { type ProcessRow, parsePs, psColumns } from './ps.ts';
-import { cleanEnvironment, type Run } from './run.ts';
+import { cleanEnvironment, type Run, type RunResult } from './run.ts';
 
 /** A process identity that can be written down and judged later. `startKey` is exact where the system has one. */
 export interface WrittenIdentity extends ProcessIdentity {
@@ -84,7 +84,7 @@ export function createProcesses(deps: {
           return { kind: 'unknown', because: 'the output of ps could not be parsed' };
         // ps says nothing both for a dead pid and for one it may not see; the kernel knows.
         return exists(pid)
-          ? { kind: 'unknown', because: `ps does not show process ${pid}` }
+          ? { kind: 'unknown', because: `ps does not show process ${pid} (${complaintOf(result)})` }
           : { kind: 'gone' };
       }
       case 'signaled':
@@ -199,6 +199,14 @@ export function createProcesses(deps: {
   };
 
   return { row, read, list, witness, own, isAlive, signalProven };
+}
+
+/** Enough for a sentence: what others wrote has no bounds of its own. */
+const complaintChars = 200;
+
+function complaintOf({ code, stderr }: RunResult & { readonly kind: 'exited' }): string {
+  const line = stderr.trim().split('\n', 1)[0]?.trim() ?? '';
+  return `exit code ${code}${line === '' ? '' : `: ${line.slice(0, complaintChars)}`}`;
 }
 
 function witnessKind(stat: string, share: number): 'idle' | 'pinned' | 'working' {

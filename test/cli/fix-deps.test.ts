@@ -238,6 +238,14 @@ describe('fix-deps', () => {
       { code: 'busy', exitCode: 5, hint: 'immune fix-deps, once that is done' },
     ],
     [
+      'an update that cannot be told',
+      {
+        kind: 'busy',
+        because: 'whether an update of OpenClaw is running cannot be told: /x/openclaw.sqlite cannot be read',
+      },
+      { code: 'busy', exitCode: 5, hint: 'put that right, then immune fix-deps' },
+    ],
+    [
       'nothing to mend it with',
       {
         ...damaged,

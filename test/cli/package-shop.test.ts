@@ -126,8 +126,11 @@ async function watchdog(told: string[]): Promise<() => void> {
   };
   const silent = () => undefined;
   const log = { debug: silent, info: silent, warn: silent, error: silent, close: silent };
+  const manager = { read: async () => ({ kind: 'not-loaded' }) as const, labels: async () => [] };
   const packages = createPackageHands({
-    ...handsOn(openPackages({ paths, sight, run, clock, processes, incident: () => null })),
+    ...handsOn(
+      openPackages({ paths, sight, run, clock, processes, manager, label: 'x', incident: () => null }),
+    ),
     clock,
     loop,
     quarantine: paths.quarantine,
@@ -234,6 +237,46 @@ describe('fix-deps over a real package', () => {
     atWork('npm install -g openclaw');
     await expect(fix()).rejects.toMatchObject({ code: 'busy', exitCode: 5 });
     expect(existsSync(path('node_modules/ws'))).toBe(false);
+  });
+
+  it("does nothing beside an updater's own job in launchd, and goes on where there is no launchctl to ask", async () => {
+    await archive();
+    rmSync(path('node_modules/ws'), { recursive: true });
+    const launchctl = join(dirname(root), 'launchctl');
+    const listed = 'PID\tStatus\tLabel\n-\t0\tai.openclaw.update.7';
+    const script = `#!/bin/sh\n[ "$1" = list ] || exit 113\necho '${listed}'\n`;
+    writeFileSync(launchctl, script, { mode: 0o755 });
+    const settings = settingsNow();
+    const put = (more: object): void =>
+      writeFileSync(
+        world.context.paths.config,
+        JSON.stringify({ ...settings, serviceManager: 'launchd', tools: { ...settings.tools, ...more } }),
+      );
+    put({ launchctl });
+    await expect(fix()).rejects.toMatchObject({
+      code: 'busy',
+      message: expect.stringContaining('launchd job ai.openclaw.update.7'),
+    });
+    expect(existsSync(path('node_modules/ws'))).toBe(false);
+    put({ launchctl: null });
+    expect(await fix()).toBe(0);
+  });
+
+  it("does nothing while OpenClaw's own database cannot be read, names it, and does it after that", async () => {
+    await archive();
+    rmSync(path('node_modules/ws'), { recursive: true });
+    const { sqlite } = sightGateway(settingsNow(), world.context.uid).files;
+    mkdirSync(dirname(sqlite), { recursive: true });
+    writeFileSync(sqlite, 'no database, but long enough to be taken for one');
+    await expect(fix()).rejects.toMatchObject({
+      code: 'busy',
+      exitCode: 5,
+      message: expect.stringContaining(sqlite),
+      hint: 'put that right, then immune fix-deps',
+    });
+    expect(existsSync(path('node_modules/ws'))).toBe(false);
+    rmSync(sqlite);
+    expect(await fix()).toBe(0);
   });
 
   it('is made once by two at the same time', async () => {

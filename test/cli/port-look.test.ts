@@ -108,6 +108,21 @@ describe('who holds the port', () => {
     expect(view.leading.map(({ pid }) => pid)).toEqual([7]);
   });
 
+  it('is unknown while nobody can tell whether it runs below the job', async () => {
+    const seen = look([listener(7, '127.0.0.1:18789')], { 7: 'python3' });
+    const { row } = seen.processes;
+    const blind: PortLook['processes'] = {
+      row: async (pid) => {
+        const found = await row(pid);
+        if (found.kind === 'row') return { ...found, row: { ...found.row, ppid: 6 } };
+        return { kind: 'unknown', because: 'ps is silent' };
+      },
+    };
+    const view = await lookAtPort({ ...seen, processes: blind });
+    expect(view.verdict).toBe('unknown');
+    expect(view.holders).toMatchObject([{ pid: 7, who: 'unknown', because: 'ps is silent' }]);
+  });
+
   it("is foreign where netstat names another user and no process, and unknown where it is this user's", async () => {
     const roots = [listener(null, '127.0.0.1:18789', { uid: 0, command: '' })];
     expect((await lookAtPort(look(roots, {}))).verdict).toBe('foreign');

@@ -134,7 +134,7 @@ it.each([
 });
 
 it('ends in time when npm works on for ever, or the watchdog does not answer', async () => {
-  expect(await run({ looks: [busy], times: 40 })).toContain('nothing was done in time');
+  expect(await run({ looks: [busy], times: 40 })).toContain('nothing was done in time: npm is at work');
   await daemon(null);
   expect(await run({ looks: [damaged], times: 40 })).toContain('has not answered in time');
 });

@@ -43,6 +43,8 @@ it('removes daily what repairs of long ago have replaced, and not only at the st
     policy: () => defaultPolicy,
     mode: () => 'act',
     processes: {} as PackageGuardParts['processes'],
+    manager: {} as PackageGuardParts['manager'],
+    label: 'x',
     run: vi.fn(),
     log: { info: vi.fn(), warn: vi.fn(), error: vi.fn() } as unknown as PackageGuardParts['log'],
     sight: () => sight as unknown as GatewaySight,

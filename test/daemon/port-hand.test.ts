@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Evidence, ListenerEvidence } from '../../src/core/evidence.ts';
+import type { ServiceState } from '../../src/core/service.ts';
 import { initialState, type State } from '../../src/core/state.ts';
 import { instant, millis } from '../../src/core/time.ts';
-import { freePort, type PortHandParts } from '../../src/daemon/port-hand.ts';
+import { freePort, neverEnded, type PortHandParts } from '../../src/daemon/port-hand.ts';
 import { servicePidOf } from '../../src/daemon/port-sight.ts';
 import { but, serving } from '../core/world.ts';
 import {
@@ -135,6 +136,42 @@ describe('freeing the port by order of the operator', () => {
     expect(isRunning(own)).toBe(true);
   });
 
+  it.each<[string, number, ServiceState, string]>([
+    [
+      'what runs below the job',
+      4242,
+      running,
+      "whether process 4242 is the gateway's own cannot be told: ps is silent",
+    ],
+    [
+      'what runs this command',
+      process.pid,
+      running,
+      'which processes run openclaw-immune cannot be told: ps is silent',
+    ],
+    [
+      'which process of the job is stopping',
+      0,
+      { kind: 'stopping', pid: null },
+      "does not tell which process is the gateway's own",
+    ],
+  ])('ends nothing while nobody can tell %s', async (_, silentAt, service, words) => {
+    const row: PortHandParts['processes']['row'] = async (pid) =>
+      pid === silentAt ? { kind: 'unknown', because: 'ps is silent' } : { kind: 'gone' };
+    const never = await neverEnded(4242, {
+      processes: { ...processes, row },
+      service: async () => service,
+    });
+    expect(never?.because).toContain(words);
+    expect(never?.next).toBe('immune fix-port');
+  });
+
+  it('ends a stranger without a session, for then there is no job', async () => {
+    const row = async () => ({ kind: 'gone' }) as const;
+    const service = async () => ({ kind: 'no-domain', because: 'x' }) as const;
+    expect(await neverEnded(4242, { processes: { ...processes, row }, service })).toBeNull();
+  });
+
   it('sends nothing while the watchdog decides nothing', async () => {
     const orphan = await listening({ gateway: true });
     const phase = {
@@ -176,7 +213,7 @@ describe('freeing the port by order of the operator', () => {
     [{ kind: 'not-loaded' }, null],
     [{ kind: 'unknown', because: 'x' }, 'unknown'],
     [{ kind: 'no-domain', because: 'x' }, 'unknown'],
-  ] as const)('takes the process of the job from %j: %j', async (state, expected) => {
-    expect(await servicePidOf({ manager: { read: async () => state }, label: 'x' })).toBe(expected);
+  ] as const)('takes the process of the job from %j: %j', (state, expected) => {
+    expect(servicePidOf(state)).toBe(expected);
   });
 });

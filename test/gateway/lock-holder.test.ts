@@ -83,6 +83,11 @@ describe("who holds OpenClaw's lock", () => {
     const gateway = { 42: alive(42, 'openclaw-gateway') };
     expect((await holder('unknown', gateway)).seen).toMatchObject({ kind: 'unknown' });
     expect((await holder('unknown', { 42: alive(42, 'vim') })).seen).toEqual({ kind: 'free' });
+    const above = {
+      42: alive(42, 'openclaw-gateway', 41),
+      41: { kind: 'unknown', because: 'no ps' },
+    } as const;
+    expect((await holder(10, above)).seen).toEqual({ kind: 'unknown', because: 'no ps' });
     const blind = { 42: { kind: 'unknown', because: 'ps gave no answer' } } as const;
     expect((await holder(10, blind)).seen).toMatchObject({ kind: 'unknown' });
     writeFileSync(lock, '{"pid": 4');

@@ -91,6 +91,10 @@ test('a process list that cannot be read may hide one', async () => {
 
 test.each([
   [{ kind: 'running', marker: 'update_runs row in phase staging' } as const, 'update_runs row'],
+  [
+    { kind: 'unknown', because: '/x/openclaw.sqlite cannot be read: no database' } as const,
+    'whether an update of OpenClaw is running cannot be told: /x/openclaw.sqlite cannot be read: no database',
+  ],
   [{ kind: 'stale', marker: 'x' } as const, null],
   [{ kind: 'none' } as const, null],
 ])('the marks of an update of OpenClaw: %j', async (update, words) => {

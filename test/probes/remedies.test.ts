@@ -142,6 +142,18 @@ describe('a repair of the package that is worked out', () => {
     expect(await reinstall()).toEqual(ready);
   });
 
+  test('waits while its marks cannot be read, and names them after ten minutes', async () => {
+    const { reinstall, mark, at, looks } = remedies();
+    mark({ kind: 'unknown', because: '/x/openclaw.sqlite cannot be read' });
+    expect((await reinstall()).kind).toBe('pending');
+    at(minutes(10));
+    expect(await reinstall()).toMatchObject({
+      kind: 'unavailable',
+      because: expect.stringMatching(/openclaw\.sqlite cannot be read, .*: put that right; run/),
+    });
+    expect(looks).toEqual([]);
+  });
+
   test('is none of a look that ends at once: it names the command', async () => {
     const made = createRemedies({
       place: () => ({ configPath: '/x/openclaw.json' }),

@@ -142,6 +142,16 @@ describe('processes', () => {
     }
   });
 
+  it.each([
+    ['nothing', '', 'exit code 1'],
+    ['a line', 'ps: Operation not permitted\nusage: ps\n', 'exit code 1: ps: Operation not permitted'],
+    ['a flood', `\n  ${'x'.repeat(5_000)}`, `exit code 1: ${'x'.repeat(200)}`],
+  ])('carries why ps does not show a process that there is, by %s', async (_, stderr, why) => {
+    const failing: Run = async () => ({ kind: 'exited', code: 1, stdout: '', stderr });
+    const seen = await createProcesses({ ps, run: failing, clock: systemClock() }).row(process.pid);
+    expect(seen).toEqual({ kind: 'unknown', because: `ps does not show process ${process.pid} (${why})` });
+  });
+
   it('lists every process, ours among them', async () => {
     const outcome = await processes.list();
     const pids = outcome.kind === 'rows' ? outcome.rows.map((row) => row.pid) : [];

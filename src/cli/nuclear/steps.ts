@@ -6,7 +6,7 @@ import type { ConfigLook } from '../config-look.ts';
 import type { Context } from '../context.ts';
 import { damageLines } from '../damage.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { planLines } from '../fix-deps-render.ts';
+import { nextWhileBusy, planLines } from '../fix-deps-render.ts';
 import type { PackageShop } from '../package-shop.ts';
 import type { PortView } from '../port/look.ts';
 import { holderLine, verdictLine } from '../port/words.ts';
@@ -58,7 +58,12 @@ export function packageStep(shop: PackageShop, ask: NuclearAsk, { signal }: Cont
         case 'unknown':
           return { kind: 'unknown', because: found.because };
         case 'busy':
-          return { ...found, kind: 'blocked', next: `${by}, once that is done`, exitCode: exitCodes.busy };
+          return {
+            ...found,
+            kind: 'blocked',
+            next: nextWhileBusy(found.because, by),
+            exitCode: exitCodes.busy,
+          };
         case 'damaged':
           break;
         default:

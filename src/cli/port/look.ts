@@ -2,6 +2,7 @@ import type { ServiceState } from '../../core/service.ts';
 import type { Instant } from '../../core/time.ts';
 import { covers, isWildcard } from '../../probes/listener.ts';
 import type { PortHands } from '../../repairs/free-port.ts';
+import { ancestorsOf, gatewayLevels } from '../../system/ancestors.ts';
 import type { Listener } from '../../system/listener-text.ts';
 import type { Processes } from '../../system/process.ts';
 import type { ProcessRow } from '../../system/ps.ts';
@@ -47,9 +48,6 @@ export interface PortLook extends Pick<PortHands, 'listeners' | 'orphanProof'> {
   readonly processes: Pick<Processes, 'row'>;
   readonly service: () => Promise<ServiceState>;
 }
-
-/** A wrapper script and a shell: deeper chains than this are nobody's gateway. */
-const maxAncestors = 3;
 
 /** Who listens on the gateway's port, and which of them keeps it out. Changes nothing. */
 export async function lookAtPort(look: PortLook): Promise<PortView> {
@@ -100,29 +98,35 @@ async function holderOf(
     hasTerminal: row?.hasTerminal ?? null,
     addresses,
   };
-  if (await belongs(pid, jobPid, look)) return { ...known, who: 'job', because: null, tailscale: null };
+  const family = await familyOf(pid, row, jobPid, look);
+  if (family.isJob) return { ...known, who: 'job', because: null, tailscale: null };
   const proof = await look.orphanProof(pid);
   const tailscale = tailscaleOf(`${command} ${row?.command ?? ''}`);
   if (proof.kind === 'proven')
     return { ...known, who: 'orphan', because: 'the service manager did not start it', tailscale: null };
+  // What may be the gateway's own is not offered to be ended.
+  const doubt = proof.kind === 'unknown' ? proof.because : family.doubt;
   return {
     ...known,
-    who: proof.kind === 'unknown' ? 'unknown' : 'foreign',
-    because: proof.because,
+    who: doubt === null ? 'foreign' : 'unknown',
+    because: doubt ?? proof.because,
     tailscale,
   };
 }
 
-async function belongs(pid: number, jobPid: number | null, { processes }: PortLook): Promise<boolean> {
-  if (jobPid === null) return false;
-  let current = pid;
-  for (let level = 0; level <= maxAncestors && current > 1; level += 1) {
-    if (current === jobPid) return true;
-    const above = await processes.row(current);
-    if (above.kind !== 'row') return false;
-    current = above.row.ppid;
-  }
-  return false;
+/** Whether it is the job's process, or one below it; `doubt`: why that cannot be told. */
+async function familyOf(
+  pid: number,
+  seen: ProcessRow | null,
+  jobPid: number | null,
+  { processes: { row } }: PortLook,
+): Promise<{ readonly isJob: boolean; readonly doubt: string | null }> {
+  if (jobPid === null || pid === jobPid) return { isJob: pid === jobPid, doubt: null };
+  const above = await ancestorsOf(seen ?? pid, { row, levels: gatewayLevels, until: jobPid });
+  return {
+    isJob: above.pids.includes(jobPid),
+    doubt: above.kind === 'unknown' ? above.because : null,
+  };
 }
 
 /** A path may hold spaces, and what follows one may be an argument: only a name that lsof knows too is taken from it. */
