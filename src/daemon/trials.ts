@@ -34,6 +34,8 @@ export function createTrials(parts: TrialParts): Trials {
   const takeUp = createTakeUp(parts, book);
   let watch: TrialWatch = unwatched;
   let restarts = 0;
+  /** Until then the state is what another life saw last. */
+  let hasLooked = false;
   /** What is at work, one after the other: looks go on, and judge nothing meanwhile. */
   let turn: Promise<unknown> = Promise.resolve();
   let atWork = 0;
@@ -68,7 +70,14 @@ export function createTrials(parts: TrialParts): Trials {
     alone(work).catch((error: unknown) => log.error(`A bug of the watchdog in a trial: ${String(error)}`));
   };
 
+  /** How the gateway stands as the change is made. */
+  const standing = ({ bootsSinceReady, cause }: State) => ({
+    bootsBefore: bootsSinceReady,
+    downBefore: !hasLooked || !withoutStart.has(cause),
+  });
+
   const onLook = (state: State, evidence: Evidence): void => {
+    hasLooked = true;
     const trial = open();
     if (atWork > 0) return;
     if (trial === null || trial.left === null) {
@@ -276,12 +285,6 @@ const withoutStart: ReadonlySet<Cause> = new Set([
   'disabled-by-operator',
   'not-installed',
 ]);
-
-/** How the gateway stands as the change is made. */
-const standing = ({ bootsSinceReady, cause }: State) => ({
-  bootsBefore: bootsSinceReady,
-  downBefore: !withoutStart.has(cause),
-});
 
 const notDurable = 'nothing was changed, because it cannot be written down; "immune logs" says why';
 const refuse = (text: string): Answer => ({ ok: false, text });

@@ -229,8 +229,16 @@ describe('a change that is applied', () => {
     ['stopped-by-operator', false],
   ])('beside a gateway that is %s: a start may be under way is %s', async (cause, downBefore) => {
     state = { ...state, cause };
-    await applied(trials());
+    const one = trials();
+    one.onLook(state, fine());
+    await applied(one);
     expect(await kept()).toMatchObject({ downBefore });
+  });
+
+  it('may be made beside a start that nobody has seen, where no look was taken in this life', async () => {
+    state = { ...state, cause: 'serving' };
+    await applied(trials());
+    expect(await kept()).toMatchObject({ downBefore: true });
   });
 
   it('is taken back byte for byte when OpenClaw refuses it', async () => {
