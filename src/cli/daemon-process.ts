@@ -1,5 +1,6 @@
 import { loadSettings } from '../config/settings.ts';
 import { UserError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { type Answer, type Request, sendRequest } from '../daemon/commands.ts';
 import { readStatus, type StatusFile } from '../daemon/status-file.ts';
 import { readIfExists } from '../system/durable-file.ts';
@@ -9,6 +10,7 @@ import { createProcesses } from '../system/process.ts';
 import { run } from '../system/run.ts';
 import type { Context } from './context.ts';
 import { labelOf } from './install/names.ts';
+import { plistPathOf } from './install/target.ts';
 
 /** Whether the kernel has such a process; one that belongs to somebody else exists too. */
 export function processExists(pid: number): boolean {
@@ -90,10 +92,12 @@ export function kickstartCommand(uid: number, options: { readonly kill: boolean 
   return `launchctl kickstart ${options.kill ? '-k ' : ''}gui/${uid}/${labelOf('watchdog')}`;
 }
 
-/** What to type when no daemon runs. */
-export function startCommand({ layout, uid }: Context, everRan: boolean): string {
+/** What to type when no daemon runs. launchd starts a loaded job that died by itself, so mostly it is not loaded. */
+export function startCommand({ layout, uid, paths }: Context, everRan: boolean): string {
   if (layout === 'xdg') return 'immune daemon --foreground';
-  return everRan ? kickstartCommand(uid, { kill: false }) : './install.sh';
+  if (!everRan) return './install.sh';
+  const load = `launchctl bootstrap gui/${uid} ${shellWord(plistPathOf(paths, 'watchdog'))}`;
+  return `${kickstartCommand(uid, { kill: false })} || ${load}`;
 }
 
 export function silentDaemon(uid: number, timeoutMs: number | null): UserError {

@@ -138,7 +138,6 @@ export function createGroundSights(parts: GroundSightParts): {
         askNode: createAskNode({ run, clock }),
       }),
       remedies: createRemedies({
-        place,
         planner,
         reinstaller,
         processes: list,

@@ -123,11 +123,15 @@ async function closely(eyes: Eyes, how: Observe): Promise<Evidence> {
   const [healthz, service] = await Promise.all([eyes.healthz(), eyes.service()]);
   const pid = service.kind === 'running' ? service.pid : null;
   const serving = healthz.kind === 'live';
-  const deeper = serving && how.depth === 'deep' ? eyes.rpc(pid) : null;
+  const isStopping = service.kind === 'stopping';
+  const deeper = serving && how.depth === 'deep' && !isStopping ? eyes.rpc(pid) : null;
+  const owner = isStopping ? service.pid : pid;
   const [process, peer, absent, update, ground] = await Promise.all([
     // Of a serving gateway too: how its memory grows shows only while it serves.
     pid === null ? ({ kind: 'unread' } as const) : eyes.process(pid),
-    deeper === null ? lookAtPeer(eyes, how.previous, { pid, serving }) : lookDeeper(eyes, pid, deeper),
+    deeper === null
+      ? lookAtPeer(eyes, how.previous, { owner, isStopping, serving })
+      : lookDeeper(eyes, pid, deeper),
     service.kind === 'not-loaded' ? lookAtAbsent(eyes) : null,
     eyes.update(service),
     eyes.ground({
@@ -195,13 +199,27 @@ async function lookDeeper(eyes: Eyes, pid: number | null, asked: ReturnType<Eyes
   return { rpc, listener: listener ?? (await eyes.listener(pid)), readiness: await eyes.readyz() };
 }
 
+interface Peering {
+  /** The process that the service manager names. */
+  readonly owner: number | null;
+  readonly isStopping: boolean;
+  readonly serving: boolean;
+}
+
 async function lookAtPeer(
   eyes: Eyes,
   previous: Evidence | null,
-  { pid, serving }: { readonly pid: number | null; readonly serving: boolean },
+  { owner, isStopping, serving }: Peering,
 ): Promise<Peer> {
-  const listener = await eyes.listener(pid);
+  const found = await eyes.listener(owner);
+  const listener = isStopping && found.kind === 'ours' ? leaving(found.pid) : found;
   return serving && previous !== null
     ? { listener, readiness: previous.readiness, rpc: previous.rpc }
     : { listener };
 }
+
+/** No orphan, and not ours for long: nothing may rest on it. */
+const leaving = (pid: number): ListenerEvidence => ({
+  kind: 'unknown',
+  because: `the process of the gateway's job (pid ${pid}) listens, and was asked to stop`,
+});

@@ -1,3 +1,4 @@
+import { shellWord } from '../core/shell-word.ts';
 import { type Unit, unitText } from '../vault/manifest.ts';
 import type { PackagePlan } from '../vault/package-plans.ts';
 import type { ReinstallPlace } from './reinstall-parts.ts';
@@ -8,13 +9,9 @@ const maxToldUnits = 4;
 /** The same version into the same place: an upgrade in the middle of an outage is a second change. */
 export function installCommand({ version, prefix }: Pick<ReinstallPlace, 'version' | 'prefix'>): string {
   const what = version === null ? 'openclaw' : `openclaw@${version}`;
-  const where = prefix === null ? '' : ` --prefix ${quoted(prefix)}`;
+  const where = prefix === null ? '' : ` --prefix ${shellWord(prefix)}`;
   return `npm install -g ${what}${where}`;
 }
-
-/** As a shell takes it for one word. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 export const fixCommand = 'immune fix-deps';
 

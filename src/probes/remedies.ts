@@ -5,13 +5,11 @@ import { findConfigWriter } from '../gateway/config-writers.ts';
 import type { ListProcesses } from '../gateway/live-processes.ts';
 import { findPackageWork, isDoubt } from '../gateway/package-managers.ts';
 import type { Remedies } from './ground.ts';
-import { adviceOf } from './plan-words.ts';
 import type { ReinstallPlanner } from './reinstall-planner.ts';
 import { adviseTo, fixCommand } from './reinstall-words.ts';
 import type { RollbackPlanner } from './rollback-planner.ts';
 
 interface RemedyParts {
-  readonly place: () => { readonly configPath: string };
   readonly planner: Pick<RollbackPlanner, 'look'> | null;
   readonly reinstaller?: Pick<ReinstallPlanner, 'look'> | null;
   readonly processes: ListProcesses;
@@ -32,7 +30,7 @@ const installMs = minutes(10);
  * on the same files is given time first.
  */
 export function createRemedies(parts: RemedyParts): Remedies {
-  const { place, planner, reinstaller = null, processes, clock } = parts;
+  const { planner, reinstaller = null, processes, clock } = parts;
   const packageWork = parts.packageWork ?? (() => findPackageWork({ processes }));
   const writing = createPatience(clock, writerMs);
   const installing = createPatience(clock, installMs);
@@ -40,7 +38,7 @@ export function createRemedies(parts: RemedyParts): Remedies {
   return {
     rollback: async (config) => {
       if (planner === null) {
-        const because = adviceOf(place().configPath, 'no rollback is worked out by a single look');
+        const because = adviseTo('no rollback is worked out by a single look', 'immune fix-config');
         return { kind: 'unavailable', because };
       }
       const found = await planner.look(config);

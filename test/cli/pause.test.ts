@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Looked, runCheck } from '../../src/cli/check.ts';
 import { runPause, runResume } from '../../src/cli/pause.ts';
@@ -99,12 +100,13 @@ describe('a command to the watchdog', () => {
   it('says how to start the watchdog when it is dead, and leaves nothing behind', async () => {
     const child = spawn(process.execPath, ['-e', '0']);
     await once(child, 'exit');
-    const { state } = test.context.paths;
+    const { state, launchAgents } = test.context.paths;
+    const plist = join(launchAgents, 'org.openclaw-immune.watchdog.plist');
     await mkdir(state, { recursive: true });
     await writeStatus(state, statusFile({}, { ...aliveHere(), pid: child.pid ?? 0 }));
     await expect(runPause(null, test.context)).rejects.toMatchObject({
       exitCode: 3,
-      hint: 'launchctl kickstart gui/501/org.openclaw-immune.watchdog',
+      hint: `launchctl kickstart gui/501/org.openclaw-immune.watchdog || launchctl bootstrap gui/501 ${plist}`,
     });
     await expect(access(commandsDirectory(state))).rejects.toMatchObject({ code: 'ENOENT' });
   });

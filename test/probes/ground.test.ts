@@ -253,7 +253,6 @@ describe('a repair by hand', () => {
       planner: null,
       processes: async () => [],
       clock: systemClock(),
-      place: () => ({ configPath: '/home/a/.openclaw/openclaw.json' }),
     });
     expect(await alone.reinstall(missing)).toMatchObject({
       kind: 'unavailable',
@@ -261,7 +260,7 @@ describe('a repair by hand', () => {
     });
     expect(await alone.rollback(faulty)).toMatchObject({
       kind: 'unavailable',
-      because: expect.stringContaining('"immune why-config"'),
+      because: expect.stringContaining('run "immune fix-config"'),
     });
   });
 

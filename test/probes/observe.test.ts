@@ -72,6 +72,33 @@ describe('a look', () => {
     expect(asked).toBe(1);
   });
 
+  it.each(['full', 'deep'] as const)(
+    'that is %s takes a process that was asked to stop for no orphan, and asks nothing of it',
+    async (depth) => {
+      const { eyes: through } = eyes({
+        service: async () => ({ kind: 'stopping', pid: 7 }),
+        listener: async (pid) =>
+          pid === 7 ? { kind: 'ours', pid, addresses: [] } : { kind: 'foreign', pid: 7, command: '', uid: 1 },
+        rpc: () => Promise.reject(new Error('it was asked')),
+      });
+      const { listener, rpc } = await observe(through, how(depth));
+      expect(listener).toEqual({
+        kind: 'unknown',
+        because: "the process of the gateway's job (pid 7) listens, and was asked to stop",
+      });
+      expect(rpc).toEqual({ kind: 'unread' });
+    },
+  );
+
+  it('tells a stranger on the port of a job that stops', async () => {
+    const stranger = { kind: 'foreign', pid: 9, command: 'nginx', uid: 1 } as const;
+    const { eyes: through } = eyes({
+      service: async () => ({ kind: 'stopping', pid: null }),
+      listener: async () => stranger,
+    });
+    expect((await observe(through, how('full'))).listener).toEqual(stranger);
+  });
+
   it.each(['light', 'glance'] as const)('that is %s carries the ground on', async (depth) => {
     const first = await observe(eyes().eyes, how('full'));
     const { eyes: through, asked } = eyes();

@@ -21,7 +21,6 @@ function remedies(answer: Remedy = ready) {
   let update: UpdateEvidence = { kind: 'none' };
   const looks: unknown[] = [];
   const made = createRemedies({
-    place: () => ({ configPath: '/home/me/.openclaw/openclaw.json' }),
     planner: { look: async () => answer },
     reinstaller: {
       look: async (...seen) => {
@@ -156,7 +155,6 @@ describe('a repair of the package that is worked out', () => {
 
   test('is none of a look that ends at once: it names the command', async () => {
     const made = createRemedies({
-      place: () => ({ configPath: '/x/openclaw.json' }),
       planner: null,
       processes: async () => [],
       clock: { elapsed: () => millis(0) },

@@ -1,5 +1,6 @@
 import { actionsOf } from '../../core/incident.ts';
 import type { LastExit } from '../../core/service.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import type { Incident } from '../../core/state.ts';
 import { type Instant, since } from '../../core/time.ts';
 import { spell, spellUntil } from '../../core/words.ts';
@@ -145,7 +146,7 @@ export function adviceOf(facts: StatusFacts): readonly string[] {
     if (settings.kind === 'missing' && hasLaunchd) advice.push('Install it: ./install.sh');
     else if (!hasLaunchd) advice.push('Start the watchdog: immune daemon --foreground');
     else if (watchdogJob.state.kind === 'not-loaded') {
-      advice.push(`Load the watchdog: launchctl bootstrap gui/${uid} ${quoted(facts.watchdogPlist)}`);
+      advice.push(`Load the watchdog: launchctl bootstrap gui/${uid} ${shellWord(facts.watchdogPlist)}`);
       advice.push(`Then start it: ${kickstartCommand(uid, { kill: false })}`);
     } else if (!noSession) advice.push(`Start the watchdog: ${kickstartCommand(uid, { kill: false })}`);
   }
@@ -181,7 +182,3 @@ function backWords(facts: StatusFacts): string | null {
 
 const nuclearWords = 'Bring the gateway back: immune nuclear (it asks first)';
 const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
-
-/** A path as a shell takes it. */
-const quoted = (path: string): string =>
-  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
