@@ -80,7 +80,7 @@ if [ "$demo" = no ]; then
       'next, as that user and without sudo: ./install.sh'
   fi
   command -v launchctl >/dev/null 2>&1 || fail 4 \
-    'there is no launchctl on PATH, so LaunchAgents cannot be used: see it work with "./install.sh --demo", or run the watchdog yourself with "immune daemon --foreground"'
+    'there is no launchctl on PATH, so LaunchAgents cannot be used: see it work with "./install.sh --demo", or run the watchdog yourself, from this checkout: npm ci && npm run build && npm exec -- immune daemon --foreground'
 fi
 
 # Becomes the program given, with the options of ours that it takes.

@@ -1356,9 +1356,16 @@ watch() {
 }
 
 help() {
-  say 'The lifeboat of openclaw-immune: what works without Node.
+  say "The lifeboat of openclaw-immune: what works without Node.
 
-  immune status        gateway, job, package, config, snapshot, and what is wrong with our own runtime
+$(commands)
+
+Everything else needs Node. To get it back:"
+  finish "$ok" "  $(install_command)" ''
+}
+
+commands() {
+  printf '%s' '  immune status        gateway, job, package, config, snapshot, and what is wrong with our own runtime
   immune nuclear       package, config and start, as far as each is needed; one question
   immune restart       start or restart the gateway through launchd
   immune fix-config    put the newest verified snapshot in the place of the config
@@ -1367,10 +1374,7 @@ help() {
   immune undo [ID]     put back what the lifeboat replaced last
 
   --dry-run  say what would be done    --yes  do not ask    --json  one object at the end
-  --force    undo: although it was changed since
-
-Everything else needs Node. To get it back:'
-  finish "$ok" "  $(install_command)" ''
+  --force    undo: although it was changed since'
 }
 
 main() {
@@ -1420,7 +1424,14 @@ main() {
       ;;
     # Asked for before a start of the gateway, which must not wait.
     safe-start) exit "$unhealthy" ;;
-    *) finish "$refused" "\"$verb\" needs our program, and that needs Node" "$(install_command); meanwhile: immune help" ;;
+    acknowledge | alerts | apply | archives | check | confirm | edit | incidents | install | logs | pause | repair | resume | \
+      snapshots | support-bundle | timemachine | uninstall | validate | why-config | --version | -V)
+      finish "$refused" "\"$verb\" needs our program, and that needs Node" "$(install_command); meanwhile: immune help"
+      ;;
+    *)
+      say "$(commands)"
+      finish "$usage_code" "\"$(printf '%s' "$verb" | tr -d '\000-\037\177')\" is not a command of immune" 'immune help'
+      ;;
   esac
 }
 

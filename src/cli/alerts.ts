@@ -98,23 +98,33 @@ interface Asked {
 
 /** By the watchdog if it runs, else in its book: it is carried out at its next start. */
 async function change(ask: Change, { json, context, terminal }: Asked): Promise<number> {
-  if (ask.kind === 'drop')
+  if (ask.kind === 'drop') {
+    // Nobody is asked about what does not exist.
+    if (!ask.yes && !(await isKnown(ask.id, context))) throw refusedWith(noAlert(ask.id));
     await consent(
       { yes: ask.yes, json },
       terminal,
       `Drop alert ${ask.id}, so that it is sent nowhere any more?`,
     );
+  }
   const { kind: what, id } = ask;
   const request = { kind: 'alerts', what, id, by: `immune alerts ${what}` } as const;
   const asked = await askDaemon(request, context, answerWithinMs);
   if (asked.kind === 'silent') throw silentDaemon(context.uid, answerWithinMs);
   const answer = asked.kind === 'answer' ? asked.answer : await changeHere(what, id, context);
-  if (!answer.ok)
-    throw new UserError('refused', answer.text, { hint: 'immune alerts list', exitCode: exitCodes.refused });
+  if (!answer.ok) throw refusedWith(answer.text);
   if (json) print({ ok: true, text: answer.text }, context);
   else context.out.write(`${answer.text}\n`);
   return exitCodes.ok;
 }
+
+const noAlert = (id: string): string => `there is no alert ${id}`;
+
+const refusedWith = (text: string): UserError =>
+  new UserError('refused', text, { hint: 'immune alerts list', exitCode: exitCodes.refused });
+
+const isKnown = async (id: string, context: Context): Promise<boolean> =>
+  (await bookOf(context))?.entries.some(({ alert }) => alert.id === id) ?? false;
 
 async function changeHere(what: Change['kind'], id: string, context: Context): Promise<Answer> {
   const shop = await openWorkshop(context, { name: 'the alerts', keeps: false });
@@ -122,7 +132,7 @@ async function changeHere(what: Change['kind'], id: string, context: Context): P
     return await underLease({ role: 'alerts', processes: shop.processes }, context, async () => {
       const book = await bookOf(context);
       const entry = book?.entries.find(({ alert }) => alert.id === id);
-      if (book === null || entry === undefined) return { ok: false, text: `there is no alert ${id}` };
+      if (book === null || entry === undefined) return { ok: false, text: noAlert(id) };
       const now = context.clock.now();
       const next = what === 'retry' ? retry(book, id, now) : drop(book, id, now);
       const written = await writeBook(context.paths.state, next);

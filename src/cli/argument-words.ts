@@ -1,4 +1,4 @@
-import { parseDuration } from '../config/duration.ts';
+import { durationFault, parseDuration } from '../config/duration.ts';
 import { suggest } from '../config/suggest.ts';
 import type { Millis } from '../core/time.ts';
 import { shown } from './shown.ts';
@@ -21,7 +21,7 @@ export function parsePause(
   if (argument === null) return { kind: 'pause', forMs: null };
   const forMs = parseDuration(argument);
   if (forMs !== null && forMs > 0) return { kind: 'pause', forMs };
-  return refused(`"${shown(argument)}" is not a length of time`, 'immune pause 30m');
+  return refused(`"${shown(argument)}" ${durationFault(argument)}`, 'immune pause 30m');
 }
 
 /** `text` is the value of --lines. */

@@ -1,4 +1,4 @@
-import { parseDuration } from '../config/duration.ts';
+import { durationFault, parseDuration } from '../config/duration.ts';
 import type { Millis } from '../core/time.ts';
 import { shown } from './shown.ts';
 
@@ -82,7 +82,7 @@ export function parseChange(
   const confirmWithinMs = within === null ? null : parseDuration(within);
   if (within !== null && (confirmWithinMs === null || confirmWithinMs <= 0))
     return refused(
-      `"${shown(within)}" is not a length of time`,
+      `"${shown(within)}" ${durationFault(within)}`,
       `immune ${verb}${argument === null ? '' : ` ${shown(argument)}`} --confirm-within 2m`,
     );
   const ask = { confirmWithinMs, restart: switches.has('restart') };

@@ -37,7 +37,7 @@ function renderVerb(spec: VerbSpec): string {
   });
   return [
     `Usage: immune ${usageOf(spec)}${spec.options.length > 0 ? ' [options]' : ''}`,
-    ...(spec.summary === null ? [] : ['', `${capital(spec.summary)}.`]),
+    ...(spec.summary === null ? [] : ['', sentence(spec.summary)]),
     ...(spec.more.length === 0 ? [] : ['', ...spec.more]),
     '',
     ...columns([...options, ['-h, --help', 'this text']]),
@@ -50,7 +50,10 @@ function renderVerb(spec: VerbSpec): string {
 const usageOf = (spec: VerbSpec): string =>
   spec.argument === null ? spec.name : `${spec.name} ${spec.argument}`;
 
-const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+function sentence(text: string): string {
+  const capital = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  return capital.endsWith('?') ? capital : `${capital}.`;
+}
 
 function columns(rows: readonly (readonly [string, string])[]): readonly string[] {
   const width = Math.max(...rows.map(([left]) => left.length));

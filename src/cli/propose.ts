@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { parseJson5 } from '../config/json5.ts';
 import { changeWords, diffValues } from '../core/config-change.ts';
 import { UserError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import type { Request } from '../daemon/commands.ts';
 import { readTrial } from '../daemon/trial-file.ts';
 import { type LiveConfig, mainName, readLive } from '../probes/config-set.ts';
@@ -77,7 +78,7 @@ export async function propose(
   const live = readLive(ground.place, null);
   const output = createOutput(proposal.json, context);
   if (live.texts.get(mainName)?.equals(proposal.bytes) === true) {
-    const because = `${proposal.shownAs} is what ${configPath} holds already: nothing to do`;
+    const because = `${proposal.shownAs} is what ${configPath} holds already: ${await whyUnchanged(context)}`;
     return output.end({ exitCode: exitCodes.ok, outcome: 'unchanged', because });
   }
   const { draft, changes } = draftOf(proposal, configPath, live);
@@ -95,6 +96,16 @@ export async function propose(
   const { confirmWithinMs, restart, by } = proposal;
   const asked = { kind: 'apply', staged: draft.id, confirmWithinMs, restart, by } as const;
   return carryThrough(asked, { context, output, changes });
+}
+
+/** A change on trial may yet be taken back. */
+async function whyUnchanged({ paths }: Context): Promise<string> {
+  const read = await readTrial(paths.state);
+  if (read.kind !== 'read' || read.trial.end !== null) return 'nothing to do';
+  const { id, confirmBy, confirmed } = read.trial;
+  return confirmBy === null || confirmed
+    ? `it is on trial as ${id}, and is taken back if the gateway does not hold with it; "immune status" shows it`
+    : `it is on trial as ${id}, and is taken back unless "immune confirm" keeps it`;
 }
 
 /** Content reaches the watchdog only by the disk, whole and with its hashes. */
@@ -129,14 +140,21 @@ export async function consent(
   if (yes) return;
   if (json || !terminal.interactive)
     throw new UserError('no-consent', 'nothing was changed: there is nobody here to ask', {
-      hint: 'the same with --yes',
+      hint: commandAgain(terminal, ['--yes']) ?? 'the same with --yes',
       exitCode: exitCodes.refused,
     });
   if (!(await terminal.ask(question)))
     throw new UserError('declined', 'nothing was changed', {
-      hint: 'the same again when you are ready',
+      hint: commandAgain(terminal, []) ?? 'the same again when you are ready',
       exitCode: exitCodes.refused,
     });
+}
+
+/** What was typed, to be typed again; after "--" an option would be taken for a file. */
+function commandAgain({ typed }: Terminal, more: readonly string[]): string | null {
+  if (typed === undefined) return null;
+  const end = typed.includes('--') ? typed.indexOf('--') : typed.length;
+  return ['immune', ...typed.slice(0, end), ...more, ...typed.slice(end)].map(shellWord).join(' ');
 }
 
 export interface Carrying {

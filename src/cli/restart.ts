@@ -84,6 +84,14 @@ async function showPlan({ json, force }: RestartAsk, parts: RestartParts): Promi
       return report({ exitCode: exitCodes.ok, outcome: 'dry-run', because, more }, to);
     }
     case 'refused': {
+      // The order itself would end so: what is in flight is over soon, and nothing is wrong with asking again.
+      if (state.phase.kind === 'repairing')
+        throw refusalOf({
+          ok: false,
+          why: 'busy',
+          text: `would not begin: ${asked.because}`,
+          next: asked.next,
+        });
       const session = evidence.service.kind === 'no-domain' ? `; ${noSessionWords}` : '';
       const because = `would be refused: ${asked.because}${session}`;
       return report({ exitCode: exitCodes.refused, outcome: 'refused', because, next: asked.next, more }, to);

@@ -55,13 +55,14 @@ export function parseSnapshots(words: readonly string[], limitText: string | nul
     }
     case 'show': {
       const [one, ...more] = ids;
+      // The newest and the verified one may not exist yet; the list names what does.
       if (one === undefined || more.length > 0)
-        return refused('show needs the id of one snapshot', hintOf('show'));
+        return refused('show needs the id of one snapshot', hintOf('list'));
       return { kind: 'ask', ask: { kind: 'show', id: one } };
     }
     case 'diff': {
       const [one, other = null] = ids;
-      if (one === undefined) return refused('diff needs the id of a snapshot, or of two', hintOf('diff'));
+      if (one === undefined) return refused('diff needs the id of a snapshot, or of two', hintOf('list'));
       return { kind: 'ask', ask: { kind: 'diff', id: one, other } };
     }
     case 'verify':

@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline/promises';
 export interface Terminal {
   /** Both ends are a terminal, so that a question can be asked and answered. */
   readonly interactive: boolean;
+  /** What was typed after "immune". */
+  readonly typed?: readonly string[];
   /** True for y and yes; anything else, also the end of the input, is no. */
   ask(question: string): Promise<boolean>;
   /** Runs a program in this terminal and waits for its end: its exit code, or why it did not start. */
@@ -15,6 +17,7 @@ export function systemTerminal(): Terminal {
   const { stdin, stdout } = process;
   return {
     interactive: stdin.isTTY === true && stdout.isTTY === true,
+    typed: process.argv.slice(2),
     ask: async (question) => {
       const lines = createInterface({ input: stdin, output: stdout });
       try {

@@ -1,4 +1,5 @@
 import { checkReport, renderCheck } from '../core/check-report.ts';
+import { inDoubt } from '../core/decision.ts';
 import type { Rules } from '../core/look.ts';
 import { type Clock, millis, plus } from '../core/time.ts';
 import { why } from '../core/why.ts';
@@ -57,9 +58,14 @@ export async function carryOut(
       const length = request.forMs === null ? 'until "immune resume"' : `for ${spell(request.forMs)}`;
       return { ok: true, text: `paused ${length}: the watchdog looks on, and does nothing` };
     }
-    case 'resume':
+    case 'resume': {
+      const { pause, phase } = loop.state();
+      const isPaused = pause !== null || (phase.kind === 'suspended' && phase.cause === 'paused');
+      // In doubt about itself it waits for the same word.
+      if (!isPaused && !inDoubt(loop.state())) return { ok: true, text: 'nothing was paused: nothing to do' };
       if (!(await loop.command({ kind: 'resume' }, `Resumed by ${request.by}`))) return notDurable;
       return { ok: true, text: 'resumed' };
+    }
     case 'check': {
       const evidence = await loop.deepen();
       const report = checkReport(evidence);

@@ -140,6 +140,13 @@ describe('immune alerts', () => {
       exitCode: 4,
       message: 'there is no alert 7-7',
     });
+    // It asks nobody for a yes to what does not exist.
+    for (const yes of [true, false])
+      await expect(go({ kind: 'drop', id: '7-7', yes })).rejects.toMatchObject({
+        exitCode: 4,
+        message: 'there is no alert 7-7',
+        hint: 'immune alerts list',
+      });
     await expect(go({ kind: 'drop', id: '1-2', yes: false })).rejects.toMatchObject({ exitCode: 4 });
     await expect(go({ kind: 'drop', id: '1-2', yes: false }, false, asked(false))).rejects.toMatchObject({
       exitCode: 4,

@@ -225,6 +225,18 @@ describe('apply', () => {
     expect(world.live()).toBe(oldConfig);
   });
 
+  it('tells of what is there already that it is on trial', async () => {
+    await world.watchdog();
+    const file = world.file('new.json', good);
+    const confirmWithinMs = minutes(5);
+    await runApply(ask(file, { confirmWithinMs, json: true }), world.context, nobody);
+    world.written();
+    expect(await runApply(ask(file), world.context, nobody)).toBe(0);
+    expect(world.written()).toContain(
+      'holds already: it is on trial as T1, and is taken back unless "immune confirm" keeps it',
+    );
+  });
+
   it('goes on where OpenClaw could not be asked, and says so: the trial still takes it back', async () => {
     await world.watchdog();
     world.breakValidator();

@@ -220,6 +220,21 @@ describe('immune incidents', () => {
     expect(errors).toContain('next: immune incidents list');
   });
 
+  it('refuses it where there has been no incident at all', async () => {
+    const [line] = two;
+    if (line === undefined) throw new Error('no line');
+    await journal(test.context, [{ ...line, state: initialState, notices: [] }]);
+    expect((await run(show('I12'))).code).toBe(4);
+    expect(errors).toContain('there is no incident I12 in the journal');
+    expect((await run(show('I12'), { json: true })).read()).toMatchObject({
+      outcome: 'no-such-incident',
+      next: 'immune incidents list',
+      exitCode: 4,
+    });
+    // The newest of none is no mistake of whoever asks.
+    expect((await run(show(null))).code).toBe(0);
+  });
+
   it('shows both of two incidents with one number', async () => {
     const again = lifeOf({ id: 'I1', at: 5_000, actionId: 'A1' });
     await journal(test.context, [...two, ...again]);

@@ -9,7 +9,6 @@ const words = (alerts: boolean, path = '/home/me/.local/bin'): readonly string[]
       link: { path: '/home/me/.local/bin/immune', target: '/home/me/Our Data/bin/immune' },
     } as unknown as Target,
     ground: { paths: { logs: '/logs', config: '/data/config.json5' } } as unknown as Ground,
-    uid: 501,
     mode: 'act',
     path,
     linked: path.includes('.local'),
@@ -21,4 +20,6 @@ it('the installer offers a test of the channels where the settings name one', ()
   expect(words(true, '/usr/bin').join('\n')).toContain("  '/home/me/Our Data/bin/immune' alerts test");
   expect(words(false).join('\n')).not.toContain('alerts');
   expect(words(false)).toContain('  immune status');
+  // The watchdog runs: there is nothing to start.
+  expect(words(true).join('\n')).not.toContain('launchctl');
 });

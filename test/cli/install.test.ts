@@ -169,7 +169,7 @@ describe('launchctl in its moods', () => {
     const error = await refusal(runInstall(act, deps));
     expect(error).toMatchObject({
       exitCode: 4,
-      hint: expect.stringMatching(/--demo.*immune daemon --foreground/),
+      hint: expect.stringMatching(/--demo.*npm exec -- immune daemon --foreground/),
     });
   });
 });

@@ -93,6 +93,12 @@ describe('the command line', () => {
     ['resume 5m', '"immune resume" does not take "5m"', 'immune resume --help'],
     ['pause soon', '"soon" is not a length of time', 'immune pause 30m'],
     ['pause 0s', '"0s" is not a length of time', 'immune pause 30m'],
+    ['pause 1000d', '"1000d" is too long: 366d is the longest', 'immune pause 30m'],
+    [
+      'edit --confirm-within 9000h',
+      '"9000h" is too long: 366d is the longest',
+      'immune edit --confirm-within 2m',
+    ],
     ['pause 1m 2m', '"immune pause" does not take "2m"', 'immune pause --help'],
     [
       'logs -n',
@@ -147,5 +153,6 @@ describe('help', () => {
     const text = renderHelp(verb.name);
     for (const { name } of verb.options) expect(text).toContain(`--${name}`);
     expect(text).toContain('--help');
+    expect(text).not.toContain('?.');
   });
 });

@@ -5,6 +5,7 @@ import type { RestartAsk } from '../../src/cli/change-words.ts';
 import { runRestart } from '../../src/cli/restart.ts';
 import { restartParts } from '../../src/cli/restart-parts.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
+import { writeStatus } from '../../src/daemon/status-file.ts';
 import { acquireLease } from '../../src/system/lease.ts';
 import { createProcesses } from '../../src/system/process.ts';
 import { run } from '../../src/system/run.ts';
@@ -34,7 +35,14 @@ describe('restart', { timeout: 120_000 }, () => {
   it('asks before it restarts a gateway that answers, and leaves it alone without a yes', async () => {
     const pid = await serving();
     await expect(restart()).rejects.toMatchObject({ exitCode: 4, hint: 'the same with --yes' });
-    await expect(restart({}, person([false]))).rejects.toMatchObject({ exitCode: 4 });
+    const typed = ['restart', '--force'];
+    await expect(restart({}, { ...nobody, typed })).rejects.toMatchObject({
+      hint: 'immune restart --force --yes',
+    });
+    await expect(restart({}, { ...person([false]), typed })).rejects.toMatchObject({
+      exitCode: 4,
+      hint: 'immune restart --force',
+    });
     expect(await world.pid()).toBe(pid);
     expect(world.journal()).toEqual([]);
 
@@ -142,6 +150,39 @@ describe('restart', { timeout: 120_000 }, () => {
       message: expect.stringContaining(`process ${process.pid} (fix-deps)`),
     });
     if (lease.kind === 'held') await lease.release();
+  });
+
+  it('is busy while an action is in flight, as the dry run says too', async () => {
+    await serving();
+    const watchdog = await world.watchdog();
+    const { paths } = world.context;
+    const held = await watchdog.status();
+    await watchdog.stop();
+    const action = {
+      id: 'A9',
+      incident: 'I9',
+      rung: 'L1',
+      step: { kind: 'start', label: world.label },
+      because: 'x',
+      deadlineAt: held.at,
+    } as const;
+    const phase = { kind: 'repairing', action, startedAt: held.at } as const;
+    const status = {
+      ...held,
+      pid: process.pid,
+      at: world.context.clock.now(),
+      state: { ...held.state, phase },
+    };
+    await writeStatus(paths.state, status);
+    world.said();
+    expect(await restart({ dryRun: true, json: true })).toBe(5);
+    expect(JSON.parse(world.said())).toMatchObject({
+      outcome: 'busy',
+      because: expect.stringContaining('an action is in flight already'),
+      next: 'immune status',
+      exitCode: 5,
+      plan: null,
+    });
   });
 
   it('is a command to a living watchdog, whose journal it stands in', async () => {

@@ -294,6 +294,10 @@ it('a store that cannot be read is told with the next command to type', async ()
   });
 });
 
+it.each(['show', 'diff'])('%s without an id leads to the list, which works without a snapshot', (word) => {
+  expect(parseCommand(['snapshots', word])).toMatchObject({ hint: 'immune snapshots list' });
+});
+
 describe('what is typed', () => {
   const ask = (...words: readonly string[]) => {
     const parsed = parseCommand(['snapshots', ...words]);

@@ -113,6 +113,25 @@ describe('immune support-bundle', () => {
     expect(readFileSync(taken.output)).toEqual(before);
   });
 
+  it('names a folder that is not there, and a command with one that is', async () => {
+    const test = await bare();
+    const ask = { output: join(place, 'nope', 'x'), dryRun: false, json: false };
+    await expect(runSupportBundle(ask, test.context)).rejects.toMatchObject({
+      exitCode: 4,
+      message: `nothing was written: there is no folder ${join(place, 'nope')}`,
+      hint: `immune support-bundle --output ${tmpdir()}`,
+    });
+    mkdirSync(test.context.paths.data, { recursive: true });
+    writeFileSync(join(place, 'file'), '');
+    await expect(
+      runSupportBundle({ ...ask, output: join(place, 'file', 'x') }, test.context),
+    ).rejects.toMatchObject({
+      message: `nothing was written: ${join(place, 'file')} is not a folder`,
+      hint: expect.stringContaining(test.context.paths.data),
+    });
+    expect(readdirSync(place)).toEqual(['file']);
+  });
+
   it('goes into the data folder when the current one takes no file', async () => {
     const test = await bare();
     mkdirSync(test.context.paths.data, { recursive: true });

@@ -66,6 +66,22 @@ it('removes all of ours, keeps settings, state and logs, and leaves the gateway 
   expect(ours.findLast((call) => call.startsWith('bootout'))).not.toContain('watchdog');
 });
 
+it('names what stays and is there, and where secrets are in it', async () => {
+  await runInstall(install, world.deps);
+  const { quarantine, configBackup, archives, alertFile, config } = world.paths;
+  mkdirSync(quarantine, { recursive: true });
+  mkdirSync(configBackup, { recursive: true });
+  writeFileSync(alertFile, '# alert');
+  await runUninstall(keep, world.deps);
+  const said = world.said.slice(world.said.findIndex((line) => line.startsWith('These stay')));
+  expect(said[0]).toContain('./install.sh --uninstall --purge');
+  for (const path of [quarantine, configBackup])
+    expect(said).toContain(`  ${path}  (whole configs of the gateway, with the secrets in them)`);
+  expect(said).toContain(`  ${alertFile}`);
+  expect(said).toContain(`  ${config}`);
+  expect(said.join('\n')).not.toContain(archives);
+});
+
 it('with --purge removes the data and the logs too, and only those', async () => {
   await startGateway();
   await runInstall(install, world.deps);

@@ -84,7 +84,7 @@ async function main(): Promise<number> {
   show.line(
     'detect: fault to open incident · repair: incident to the end of the action · boot: spawn to serving · total: fault to serving',
   );
-  show.line(`Shortened for the show: ${shortenings().join(', ')}.`);
+  show.line(`Changed for the show: ${shortenings().join(', ')}.`);
   show.line('Not shortened: the limits (2 actions in 5 min, 6 in 6 h) and the boot grace of 10 min.');
   return rows.every((row) => row.verdict === 'as it must') ? 0 : 3;
 
@@ -105,11 +105,14 @@ function shown(fault: Fault): boolean {
   return !(real && fault.practiceOnly === true);
 }
 
+function valueWords(value: Policy[keyof Policy]): string {
+  return typeof value === 'object' ? `${value.limit} in ${spell(value.windowMs)}` : spell(value);
+}
+
 function shortenings(): readonly string[] {
-  const policy = Object.entries(shortened).map(([key, value]) => {
-    const usual = defaultPolicy[key as keyof Policy];
-    return `${key} ${spell(Number(value))} (else ${spell(Number(usual))})`;
-  });
+  const policy = Object.entries(shortened).map(
+    ([key, value]) => `${key} ${valueWords(value)} (else ${valueWords(defaultPolicy[key as keyof Policy])})`,
+  );
   return [
     ...policy,
     `launchd's throttle ${spell(launchd.throttleMs)} (else 10 s)`,

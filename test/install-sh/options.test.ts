@@ -135,7 +135,7 @@ describe('what it refuses', () => {
     const { code, stderr } = await install([], systemPath);
     expect(code).toBe(4);
     expect(stderr.trim().split('\n')).toHaveLength(1);
-    expect(stderr).toMatch(/--demo.*immune daemon --foreground/);
+    expect(stderr).toMatch(/--demo.*npm exec -- immune daemon --foreground/);
   });
 
   it.skipIf(process.getuid?.() !== 0)('does not install as root, which may look at the plan', async () => {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { createServer, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { verbs } from '../../src/cli/verbs.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { acquireLease, readLease } from '../../src/system/lease.ts';
 import { createProcesses } from '../../src/system/process.ts';
@@ -175,6 +176,14 @@ describe.each(shells)('the lifeboat, run by %s,', (_, shell) => {
     expect(code).toBe(4);
     expect(out).toContain('"snapshots" needs our program');
     expect((await boat.run(shell, 'restart', '--frobnicate')).code).toBe(2);
+    const wrong = await boat.run(shell, 'statsu');
+    expect(wrong.code).toBe(2);
+    expect(wrong.out).toContain('"statsu" is not a command of immune');
+    expect(wrong.out).toContain('immune nuclear       package');
+    expect(wrong.out).toContain('next: immune help');
+    const asObject = await boat.run(shell, 'statsu', '--json');
+    expect(JSON.parse(asObject.out)).toMatchObject({ verb: 'statsu', exit: 2 });
+    expect((await boat.run(shell, '--version')).code).toBe(4);
     expect((await boat.run(shell, '--help')).out).toContain('immune fix-config');
   });
 
@@ -199,4 +208,13 @@ describe.each(shells)('the lifeboat, run by %s,', (_, shell) => {
     expect(out).toContain('gateway   does not serve');
     expect(out).toContain(label);
   });
+});
+
+it('the lifeboat tells every command of the program from a slip of the keyboard', () => {
+  const script = readFileSync(new URL('../../launchd/lifeboat.sh', import.meta.url), 'utf8');
+  const known = script
+    .slice(script.lastIndexOf('  case $verb in'))
+    .matchAll(/^ {4,6}([a-z][A-Za-z |\\\n-]*)\)/gm);
+  const words = new Set([...known].flatMap(([, names = '']) => names.split(/[\s|\\]+/)));
+  expect(verbs.map(({ name }) => name).filter((name) => !words.has(name))).toEqual([]);
 });

@@ -89,6 +89,7 @@ async function gather(ask: IncidentsAsk, context: Context): Promise<Result> {
         history,
       };
     }
+    if (ask.kind === 'show' && ask.id !== null) return { ...noSuch(ask.id, history), history };
     const because = `no incident: nothing has failed since ${dateOf(history.oldestAt)}, as far as the journal goes back`;
     return { ...bare('none', because, { next: null, exitCode }), history };
   }
@@ -108,13 +109,7 @@ async function gather(ask: IncidentsAsk, context: Context): Promise<Result> {
   const id = ask.id ?? found.stories[0]?.incident.id ?? '';
   const told = ask.id === null ? ((await read(context, id)) ?? found) : found;
   const shown = told.stories.filter(({ incident }) => incident.id === id);
-  if (shown.length === 0) {
-    const because = `there is no incident ${id} in the journal, which goes back to ${dateOf(history.oldestAt)}`;
-    return {
-      ...bare('no-such-incident', because, { next: 'immune incidents list', exitCode: exitCodes.refused }),
-      history,
-    };
-  }
+  if (shown.length === 0) return { ...noSuch(id, history), history };
   // Numbers begin anew when a journal was lost, so that one number may stand for two.
   const views = await viewsOf(ask.id === null ? shown.slice(0, 1) : shown, context);
   return { outcome: 'shown', because: `incident ${id}`, next: null, history, views, older: 0, exitCode };
@@ -125,6 +120,11 @@ const bare = (
   because: string,
   { next, exitCode }: Pick<Result, 'next' | 'exitCode'>,
 ): Result => ({ outcome, because, next, history: null, views: [], older: 0, exitCode });
+
+function noSuch(id: string, { oldestAt }: History): Result {
+  const because = `there is no incident ${id} in the journal, which goes back to ${dateOf(oldestAt)}`;
+  return bare('no-such-incident', because, { next: 'immune incidents list', exitCode: exitCodes.refused });
+}
 
 async function read(
   { paths }: Context,

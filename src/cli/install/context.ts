@@ -55,7 +55,7 @@ export async function standGround(
   const { launchctl } = tools;
   if (launchctl === null) {
     throw new UserError('no-launchctl', 'there is no launchctl on PATH, so LaunchAgents cannot be used', {
-      hint: 'see it work with "./install.sh --demo", or run the watchdog yourself with "immune daemon --foreground"',
+      hint: 'see it work with "./install.sh --demo", or run the watchdog yourself with "immune daemon --foreground" (in a checkout: npm exec -- immune daemon --foreground)',
       exitCode: 4,
     });
   }

@@ -93,9 +93,7 @@ export async function runInstall(options: InstallOptions, deps: InstallerDeps): 
   const mode = settings?.mode ?? (options.observe ? 'observe' : 'act');
   const linked = observed.link !== 'foreign';
   const alerts = (settings?.alerts.channels.length ?? 0) > 0;
-  lastWords({ target, ground, uid: deps.uid, mode, linked, alerts, path: deps.env['PATH'] }).forEach(
-    deps.say,
-  );
+  lastWords({ target, ground, mode, linked, alerts, path: deps.env['PATH'] }).forEach(deps.say);
   return 0;
 }
 

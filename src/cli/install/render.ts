@@ -1,4 +1,3 @@
-import { labelOf } from './names.ts';
 import { type Step, stagedFile } from './steps.ts';
 
 export interface LaunchctlWords {
@@ -115,6 +114,3 @@ export function renderProgress(step: Step, home: string): string {
 export function renderPlan(steps: readonly Step[], words: LaunchctlWords): readonly string[] {
   return steps.flatMap((step) => renderStep(step, words).map((line) => `  ${line}`));
 }
-
-/** How to start a job by hand: the one documented manual trigger. */
-export const manualTrigger = (uid: number): string => `launchctl kickstart gui/${uid}/${labelOf('watchdog')}`;

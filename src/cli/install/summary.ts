@@ -1,13 +1,11 @@
 import { delimiter, dirname, join } from 'node:path';
 import type { Ground } from './context.ts';
-import { manualTrigger } from './render.ts';
 import type { Target } from './target.ts';
 
 /** The short summary at the end: what is there now, where to look, what to type next. */
 export function lastWords(request: {
   readonly target: Target;
   readonly ground: Ground;
-  readonly uid: number;
   readonly mode: 'act' | 'observe';
   readonly path: string | undefined;
   /** Whether `immune` on the operator's PATH is our link. */
@@ -15,7 +13,7 @@ export function lastWords(request: {
   /** Whether the settings name a channel for alerts. */
   readonly alerts: boolean;
 }): readonly string[] {
-  const { target, ground, uid, mode } = request;
+  const { target, ground, mode } = request;
   const { link } = target;
   const onPath = (request.path ?? '').split(delimiter).includes(dirname(link.path));
   const ours = request.linked ? link.path : link.target;
@@ -31,7 +29,6 @@ export function lastWords(request: {
     'Next:',
     `  ${typed} status`,
     ...(request.alerts ? [`  ${typed} alerts test      a test message to each of your channels`] : []),
-    `  ${manualTrigger(uid)}`,
     ...(onPath
       ? []
       : [`  (${dirname(link.path)} is not on your PATH; with it there, "immune status" is enough)`]),

@@ -65,11 +65,15 @@ export function planUninstall(request: UninstallRequest): readonly Step[] {
   return [...unloads, ...unlink, ...removals, ...enables];
 }
 
-/** What stays without `--purge`, for the last words. */
-export const kept = (paths: Paths): readonly string[] => [
-  paths.config,
-  paths.state,
-  paths.configBackup,
-  paths.archives,
-  paths.logs,
+const secrets = 'whole configs of the gateway, with the secrets in them';
+
+/** What stays without `--purge`, where it is there, for the last words; `holds` is what nobody should overlook. */
+export const kept = (paths: Paths): readonly { readonly path: string; readonly holds: string | null }[] => [
+  { path: paths.config, holds: null },
+  { path: paths.state, holds: secrets },
+  { path: paths.configBackup, holds: secrets },
+  { path: paths.quarantine, holds: secrets },
+  { path: paths.archives, holds: null },
+  { path: paths.alertFile, holds: null },
+  { path: paths.logs, holds: null },
 ];

@@ -1,4 +1,5 @@
 import { lstat } from 'node:fs/promises';
+import type { Paths } from '../../config/paths.ts';
 import { loadSettings } from '../../config/settings.ts';
 import { UserError } from '../../core/errors.ts';
 import { readIfExists } from '../../system/durable-file.ts';
@@ -81,11 +82,19 @@ export async function runUninstall(
   if (options.purge) {
     for (const path of notPurged(paths))
       say(`${path} was not removed, because it is not named after us; remove it by hand.`);
-  } else if (await isThere(paths.data)) {
-    say('These stay (--purge would remove them too):');
-    for (const path of kept(paths)) say(`  ${path}`);
+  } else {
+    (await keptWords(paths)).forEach(say);
   }
   return 0;
+}
+
+async function keptWords(paths: Paths): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for (const { path, holds } of kept(paths))
+    if (await isThere(path)) lines.push(`  ${path}${holds === null ? '' : `  (${holds})`}`);
+  if (lines.length === 0) return [];
+  const purge = './install.sh --uninstall --purge';
+  return [`These stay, readable for this user alone; to remove them too: ${purge}`, ...lines];
 }
 
 /** Of the name itself: a symbolic link that leads nowhere is there too. */

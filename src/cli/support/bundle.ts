@@ -1,6 +1,6 @@
-import { lstat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { UserError } from '../../core/errors.ts';
 import type { Instant } from '../../core/time.ts';
 import { spell, spellBytes } from '../../core/words.ts';
@@ -65,7 +65,7 @@ async function make(ask: BundleAsk, context: Context): Promise<number> {
   const about = { at, stateDir: ground.place.stateDir, secrets: ground.secrets.size };
   const files = [{ name: 'README.txt', text: mask.text(indexText(gathered, about)) }, ...gathered];
   const bytes = packFiles(name, files);
-  const path = await write(bytes, targets);
+  const path = await write(bytes, targets, context.paths);
   return report(
     {
       exitCode: exitCodes.ok,
@@ -112,13 +112,39 @@ async function targetsOf(
   const folder = isAbsolute(output) ? null : currentFolder();
   const path = folder === null ? output : resolve(folder, output);
   const facts = await lstat(path).catch(() => null);
-  if (facts === null) return [path];
+  if (facts === null) {
+    await requireFolder(dirname(path), paths);
+    return [path];
+  }
   const isFolder = facts.isDirectory() || (await lstat(join(path, '.')).catch(() => null))?.isDirectory();
   if (isFolder) return [join(path, file)];
   throw new UserError('exists', `${path} is there already, and is left as it is`, {
     hint: renderCommand(['immune', 'support-bundle', '--output', join(paths.data, file)]),
     exitCode: exitCodes.refused,
   });
+}
+
+/** Before anything is gathered: that takes a while, and a slip of the keyboard shows at once. */
+async function requireFolder(folder: string, paths: Context['paths']): Promise<void> {
+  const failure = await stat(folder).then(
+    (facts) => (facts.isDirectory() ? null : `${folder} is not a folder`),
+    (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? `there is no folder ${folder}` : null),
+  );
+  if (failure === null) return;
+  throw new UserError('no-folder', `nothing was written: ${failure}`, {
+    hint: await elsewhere([folder], paths),
+    exitCode: exitCodes.refused,
+  });
+}
+
+/** The command with a folder that is there, and is none of those that failed. */
+async function elsewhere(failed: readonly string[], { data }: Context['paths']): Promise<string> {
+  for (const folder of [data, tmpdir()]) {
+    const isThere = (await stat(folder).catch(() => null))?.isDirectory() === true;
+    if (isThere && !failed.includes(folder))
+      return renderCommand(['immune', 'support-bundle', '--output', folder]);
+  }
+  return 'df -h, then immune support-bundle --output FOLDER with a folder on a disk that has room';
 }
 
 function currentFolder(): string | null {
@@ -130,7 +156,7 @@ function currentFolder(): string | null {
   }
 }
 
-async function write(bytes: Buffer, targets: readonly string[]): Promise<string> {
+async function write(bytes: Buffer, targets: readonly string[], paths: Context['paths']): Promise<string> {
   const reasons: string[] = [];
   for (const path of targets) {
     const written = await writeDurable(path, bytes, { mode: 0o600 });
@@ -138,7 +164,10 @@ async function write(bytes: Buffer, targets: readonly string[]): Promise<string>
     reasons.push(written.because);
   }
   throw new UserError('not-written', `the bundle could not be written: ${reasons.join('; ')}`, {
-    hint: 'immune support-bundle --output PATH, with a PATH on another disk',
+    hint: await elsewhere(
+      targets.map((path) => dirname(path)),
+      paths,
+    ),
     exitCode: exitCodes.unhealthy,
   });
 }
