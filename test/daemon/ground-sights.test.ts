@@ -156,7 +156,7 @@ describe('the ground of an installed gateway', () => {
     expect(seen).toMatchObject({
       config: { kind: 'faulty' },
       dependencies: { kind: 'missing', names: ['ws'] },
-      rollback: { kind: 'unavailable', because: expect.stringContaining(configPath) },
+      rollback: { kind: 'unavailable', because: expect.stringContaining('run "immune fix-config"') },
       reinstall: {
         kind: 'unavailable',
         because: expect.stringContaining('immune fix-deps'),
