@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { parseJson5 } from '../config/json5.ts';
 import { changeWords, diffValues } from '../core/config-change.ts';
 import { UserError } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
 import type { Request } from '../daemon/commands.ts';
 import { readTrial } from '../daemon/trial-file.ts';
 import { type LiveConfig, mainName, readLive } from '../probes/config-set.ts';
@@ -13,6 +12,7 @@ import type { Context } from './context.ts';
 import { askDaemon, silentDaemon, startCommand } from './daemon-process.ts';
 import { exitCodes } from './exit-codes.ts';
 import { followTrial } from './follow-trial.ts';
+import { renderCommand } from './install/render.ts';
 import { type FileVerdict, verdictLines } from './judge-file.ts';
 import { report } from './report.ts';
 import type { Terminal } from './terminal.ts';
@@ -154,7 +154,7 @@ export async function consent(
 function commandAgain({ typed }: Terminal, more: readonly string[]): string | null {
   if (typed === undefined) return null;
   const end = typed.includes('--') ? typed.indexOf('--') : typed.length;
-  return ['immune', ...typed.slice(0, end), ...more, ...typed.slice(end)].map(shellWord).join(' ');
+  return renderCommand(['immune', ...typed.slice(0, end), ...more, ...typed.slice(end)]);
 }
 
 export interface Carrying {

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { instant } from '../../src/core/time.ts';
 import { type LockQuestion, readLockHolder } from '../../src/gateway/lock-holder.ts';
 import type { RowOutcome } from '../../src/system/process.ts';
+import { psRow } from '../system/ps-row.ts';
 
 let folder: string;
 let lock: string;
@@ -18,17 +18,7 @@ const holds = (pid: number): void => writeFileSync(lock, `${JSON.stringify({ pid
 
 const alive = (pid: number, command: string, ppid = 1): RowOutcome => ({
   kind: 'row',
-  row: {
-    pid,
-    ppid,
-    uid: 501,
-    stat: 'S',
-    startedAt: instant(0),
-    cpuMs: 0,
-    residentBytes: 1,
-    hasTerminal: false,
-    command,
-  },
+  row: psRow(pid, ppid, command),
 });
 
 async function holder(

@@ -1,19 +1,7 @@
 import { expect, it } from 'vitest';
-import { instant } from '../../src/core/time.ts';
 import { ancestorsOf, type Climb } from '../../src/system/ancestors.ts';
 import type { RowOutcome } from '../../src/system/process.ts';
-
-const rowOf = (pid: number, ppid: number) => ({
-  pid,
-  ppid,
-  uid: 501,
-  stat: 'S',
-  startedAt: instant(0),
-  cpuMs: 0,
-  residentBytes: 1,
-  hasTerminal: false,
-  command: 'sh',
-});
+import { psRow } from './ps-row.ts';
 
 /** Process 5 is below 4, that below 3, and so on; `other` says something else of one of them. */
 async function climb(
@@ -24,9 +12,9 @@ async function climb(
   const asked: number[] = [];
   const row: Climb['row'] = async (pid) => {
     asked.push(pid);
-    return other[pid] ?? { kind: 'row', row: rowOf(pid, pid - 1) };
+    return other[pid] ?? { kind: 'row', row: psRow(pid, pid - 1) };
   };
-  const start = from === undefined ? 5 : rowOf(5, 4);
+  const start = from === undefined ? 5 : psRow(5, 4);
   return { ...(await ancestorsOf(start, { row, levels: 16, ...how })), asked };
 }
 

@@ -42,11 +42,11 @@ export function renderLauncher(template: string, launcher: Launcher): string {
     STAMP: quoteForShell(launcher.stamp),
     LIFEBOAT: quoteForShell(launcher.lifeboat),
   };
-  // One pass over the template: a value that looks like a placeholder is left as it is. What is empty leaves no gap.
-  return template.replace(/@([A-Z]+)@( ?)/g, (placeholder, name: string, gap: string) => {
+  // One pass over the template: a value that looks like a slot is left as it is. What is empty leaves no gap.
+  return template.replace(/@([A-Z]+)@( ?)/g, (slot, name: string, gap: string) => {
     const value = values[name];
     if (value === undefined)
-      throw new Error(`the launcher template asks for ${placeholder.trim()}, which nobody gives`);
+      throw new Error(`the launcher template asks for ${slot.trim()}, which nobody gives`);
     return value === '' ? '' : `${value}${gap}`;
   });
 }

@@ -1,3 +1,4 @@
+import { shellWord } from '../../core/shell-word.ts';
 import { type Step, stagedFile } from './steps.ts';
 
 export interface LaunchctlWords {
@@ -9,11 +10,7 @@ const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
 const column = (word: string): string => word.padEnd(8);
 
 /** A command as a person would type it: only words that need it are quoted. Never run through a shell. */
-export function renderCommand(argv: readonly string[]): string {
-  return argv
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(' ');
-}
+export const renderCommand = (argv: readonly string[]): string => argv.map(shellWord).join(' ');
 
 /** The lines of one step: every file and every command. */
 function renderStep(step: Step, words: LaunchctlWords): readonly string[] {

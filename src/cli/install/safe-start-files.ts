@@ -44,9 +44,9 @@ function renderSafeStart(template: string, words: WrapperWords): string {
     SECONDS: String(checkSeconds),
     MOST: String(mostListed),
   };
-  return template.replace(/@([A-Z]+)@/g, (placeholder, name: string) => {
+  return template.replace(/@([A-Z]+)@/g, (slot, name: string) => {
     const value = values[name];
-    if (value === undefined) throw new Error(`the wrapper asks for ${placeholder}, which nobody gives`);
+    if (value === undefined) throw new Error(`the wrapper asks for ${slot}, which nobody gives`);
     return value;
   });
 }
